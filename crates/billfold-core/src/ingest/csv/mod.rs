@@ -1,0 +1,1 @@
+//! CSV: chunks at true record borders, and the fields of a chunk.

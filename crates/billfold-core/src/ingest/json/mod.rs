@@ -1,0 +1,1 @@
+//! JSON: items of NDJSON, arrays and record sets.

@@ -1,0 +1,3 @@
+//! Ingest: files into charge batches.
+pub mod csv;
+pub mod json;

@@ -1,0 +1,4 @@
+//! Money: exact amounts, exact sums, currencies.
+mod amount;
+
+pub use amount::Amount;

@@ -1,0 +1,1 @@
+//! Time: instants, periods, calendars.
