@@ -1,0 +1,291 @@
+//! A batch of charges: what ingest promises to the engine.
+//!
+//! The schema is the charge schema narrowed to the columns asked for; times are UTC microseconds
+//! and never null; the cost has one scale per batch; texts are dictionary-encoded with "no value" as
+//! `""`; rejected rows are not in it, they stand beside it as faults.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, Int32Array, MapArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, Field, Int32Type, Schema, TimeUnit, TimestampMicrosecondType, i256,
+};
+
+use crate::charge::schema::{BILLING_CURRENCY, CHARGE_PERIOD_END, TAGS};
+use crate::error::{Error, Result};
+use crate::money::Amount;
+
+/// Name of the batch column that the calendar of an answer looks at.
+pub const PERIOD_START: &str = "period_start";
+/// Name of the batch column that is summed.
+pub const COST: &str = "cost";
+
+/// Charges of one chunk of one source, columnar.
+#[derive(Debug, Clone)]
+pub struct ChargeBatch {
+    rows: RecordBatch,
+    n_text: usize,
+    has_tags: bool,
+}
+
+/// What a chunk held beside its charges.
+#[derive(Debug, Clone, Default)]
+pub struct RowCounts {
+    /// Rows read, the rejected ones with them.
+    pub read: u64,
+    /// Blank lines, which are no rows.
+    pub blank: u64,
+    /// Rows whose effective cost came from the billed cost.
+    pub effective_from_billed: u64,
+    /// Rows without a cost; they count as charges and add nothing.
+    pub cost_empty: u64,
+    /// Rows whose tags could not be read; they count as untagged.
+    pub tags_unreadable: u64,
+    /// Rows in files that name no currency.
+    pub currency_absent: u64,
+    /// Rows whose charge period has no end; they count as an instant.
+    pub end_absent: u64,
+}
+
+impl RowCounts {
+    /// Adds another chunk's counts.
+    pub fn add(&mut self, other: &RowCounts) {
+        self.read += other.read;
+        self.blank += other.blank;
+        self.effective_from_billed += other.effective_from_billed;
+        self.cost_empty += other.cost_empty;
+        self.tags_unreadable += other.tags_unreadable;
+        self.currency_absent += other.currency_absent;
+        self.end_absent += other.end_absent;
+    }
+
+    /// The bridges that were needed, by name, for the receipt.
+    pub fn notes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("effective_cost from billed_cost", self.effective_from_billed),
+            ("cost empty", self.cost_empty),
+            ("tags unreadable, counted as untagged", self.tags_unreadable),
+            ("billing_currency absent", self.currency_absent),
+            ("charge_period_end absent", self.end_absent),
+        ]
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+    }
+}
+
+/// Why one row of a chunk was refused. Places are relative to the chunk; the driver makes them absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFault {
+    /// Row within the chunk, from 0, rejected rows counted.
+    pub row: u64,
+    /// Physical lines before it within the chunk; None where the carrier has no lines.
+    pub lines_before: Option<u64>,
+    /// Stable code; see [`crate::error::Diagnostic::code`].
+    pub code: &'static str,
+    /// The column, in the export's spelling.
+    pub column: Option<Arc<str>>,
+    /// The text that was met.
+    pub text: String,
+    /// What was expected instead.
+    pub expected: String,
+    /// The whole row.
+    pub raw: String,
+    /// Currency and cost, where they could be read.
+    pub cost: Option<(String, Amount)>,
+}
+
+/// The money of a batch: integers of 10⁻ˢᶜᵃˡᵉ.
+#[derive(Debug, Clone, Copy)]
+pub enum MoneyColumn<'a> {
+    /// All values fit 38 digits at the batch's scale.
+    Narrow {
+        /// Null rows hold 0.
+        mantissas: &'a [i128],
+        /// Decimals.
+        scale: u8,
+    },
+    /// At least one does not.
+    Wide {
+        /// Null rows hold 0.
+        mantissas: &'a [i256],
+        /// Decimals.
+        scale: u8,
+    },
+}
+
+/// The data type of text columns.
+pub fn text_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// The data type of instants.
+pub fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The parts of a batch, before they are checked.
+#[derive(Debug)]
+pub struct BatchParts {
+    /// Instants that the calendar looks at.
+    pub start: Vec<i64>,
+    /// Ends of the charge periods, where asked for.
+    pub end: Option<Vec<i64>>,
+    /// Decimal128 or Decimal256, null rows holding 0.
+    pub cost: ArrayRef,
+    /// Currency codes.
+    pub currency: DictionaryArray<Int32Type>,
+    /// Text columns by name, in the order of the hint.
+    pub text: Vec<(String, DictionaryArray<Int32Type>)>,
+    /// Dictionary of maps.
+    pub tags: Option<DictionaryArray<Int32Type>>,
+}
+
+impl ChargeBatch {
+    /// Checks the parts against the promise above.
+    ///
+    /// Errors: a bug of ours, when lengths or types differ.
+    pub fn new(parts: BatchParts) -> Result<Self> {
+        let bug = |e: arrow::error::ArrowError| Error::bug(format!("a batch does not fit the charge schema: {e}"));
+        let times = |values: Vec<i64>| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC")) };
+        if !matches!(parts.cost.data_type(), DataType::Decimal128(38, 0..=38) | DataType::Decimal256(76, 0..=38)) {
+            return Err(Error::bug(format!("a cost column of type {}", parts.cost.data_type())));
+        }
+        let n_text = parts.text.len();
+        let has_tags = parts.tags.is_some();
+        let mut fields = vec![
+            Field::new(PERIOD_START, time_type(), false),
+            Field::new(COST, parts.cost.data_type().clone(), true),
+            Field::new(BILLING_CURRENCY, text_type(), false),
+        ];
+        let mut columns: Vec<ArrayRef> = vec![times(parts.start), parts.cost, Arc::new(parts.currency)];
+        for (name, array) in parts.text {
+            fields.push(Field::new(name, text_type(), true));
+            columns.push(Arc::new(array));
+        }
+        if let Some(tags) = parts.tags {
+            fields.push(Field::new(TAGS, tags.data_type().clone(), false));
+            columns.push(Arc::new(tags));
+        }
+        if let Some(end) = parts.end {
+            fields.push(Field::new(CHARGE_PERIOD_END, time_type(), false));
+            columns.push(times(end));
+        }
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(bug)?;
+        Ok(ChargeBatch { rows, n_text, has_tags })
+    }
+
+    /// Keeps the rows whose flag is set.
+    pub fn filter(&self, keep: &arrow::array::BooleanArray) -> Result<Self> {
+        let rows = arrow::compute::filter_record_batch(&self.rows, keep)
+            .map_err(|e| Error::bug(format!("a batch could not be filtered: {e}")))?;
+        Ok(ChargeBatch { rows, ..*self })
+    }
+
+    /// The batch as Arrow sees it.
+    pub fn record_batch(&self) -> &RecordBatch {
+        &self.rows
+    }
+
+    /// Charges in it.
+    pub fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Per charge, the instant that the calendar looks at, UTC microseconds.
+    pub fn start(&self) -> &[i64] {
+        self.rows.column(0).as_primitive::<TimestampMicrosecondType>().values()
+    }
+
+    /// Per charge, the end of its charge period; empty when it was not asked for.
+    pub fn end(&self) -> &[i64] {
+        match self.rows.columns().get(3 + self.n_text + usize::from(self.has_tags)) {
+            Some(column) => column.as_primitive::<TimestampMicrosecondType>().values(),
+            None => &[],
+        }
+    }
+
+    /// Per charge, its cost.
+    pub fn cost(&self) -> MoneyColumn<'_> {
+        let column = self.rows.column(1);
+        match column.data_type() {
+            DataType::Decimal128(_, scale) => MoneyColumn::Narrow {
+                mantissas: column.as_primitive::<Decimal128Type>().values(),
+                scale: scale.unsigned_abs(),
+            },
+            DataType::Decimal256(_, scale) => MoneyColumn::Wide {
+                mantissas: column.as_primitive::<Decimal256Type>().values(),
+                scale: scale.unsigned_abs(),
+            },
+            other => unreachable!("new() admits no cost of type {other}"),
+        }
+    }
+
+    /// Per charge, its currency's code.
+    pub fn currency(&self) -> &DictionaryArray<Int32Type> {
+        self.rows.column(2).as_dictionary()
+    }
+
+    /// Text column `i` of the hint.
+    pub fn text(&self, i: usize) -> &DictionaryArray<Int32Type> {
+        assert!(i < self.n_text, "text column {i} of {}", self.n_text);
+        self.rows.column(3 + i).as_dictionary()
+    }
+
+    /// Per charge, its set of tags; None when they were not asked for.
+    pub fn tags(&self) -> Option<TagColumn<'_>> {
+        let tags = self.has_tags.then(|| self.rows.column(3 + self.n_text).as_dictionary::<Int32Type>())?;
+        Some(TagColumn { codes: tags.keys(), sets: tags.values().as_map() })
+    }
+}
+
+/// The tags of a batch: a code per row, and the distinct sets of tags.
+#[derive(Debug, Clone, Copy)]
+pub struct TagColumn<'a> {
+    codes: &'a Int32Array,
+    sets: &'a MapArray,
+}
+
+impl<'a> TagColumn<'a> {
+    /// Per row, the index of its set.
+    pub fn codes(&self) -> &'a [i32] {
+        self.codes.values()
+    }
+
+    /// Distinct sets.
+    pub fn n_sets(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// The tags of one set: key, and value where it has one.
+    pub fn set(&self, set: usize) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+        let keys: &'a StringArray = self.sets.keys().as_string();
+        let values: &'a StringArray = self.sets.values().as_string();
+        let offsets = self.sets.value_offsets();
+        (offsets[set] as usize..offsets[set + 1] as usize)
+            .map(move |i| (keys.value(i), values.is_valid(i).then(|| values.value(i))))
+    }
+}
+
+/// A cost column of 38 digits. `mantissas` of null rows must be 0.
+pub fn narrow_cost(mantissas: Vec<i128>, scale: u8, nulls: Option<arrow::buffer::NullBuffer>) -> Result<ArrayRef> {
+    let array = Decimal128Array::new(mantissas.into(), nulls)
+        .with_precision_and_scale(38, scale as i8)
+        .map_err(|e| Error::bug(format!("a cost column of scale {scale}: {e}")))?;
+    Ok(Arc::new(array))
+}
+
+/// A cost column of 76 digits. `mantissas` of null rows must be 0.
+pub fn wide_cost(mantissas: Vec<i256>, scale: u8, nulls: Option<arrow::buffer::NullBuffer>) -> Result<ArrayRef> {
+    let array = Decimal256Array::new(mantissas.into(), nulls)
+        .with_precision_and_scale(76, scale as i8)
+        .map_err(|e| Error::bug(format!("a cost column of scale {scale}: {e}")))?;
+    Ok(Arc::new(array))
+}

@@ -1,0 +1,365 @@
+//! Builders of a batch's columns: cells in, Arrow columns out, no allocation per row.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, DictionaryArray, Int32Array, MapArray, NullBufferBuilder, StringArray, StructArray,
+};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, i256};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::batch::{narrow_cost, wide_cost};
+use crate::error::{Error, Result};
+use crate::money::{Amount, POW10, rescale};
+
+/// Distinct byte strings, numbered from 0 in the order in which they were met.
+#[derive(Debug)]
+pub struct Interner {
+    table: HashTable<i32>,
+    hasher: RandomState,
+    offsets: Vec<i32>,
+    bytes: Vec<u8>,
+}
+
+impl Default for Interner {
+    fn default() -> Self {
+        Interner { table: HashTable::new(), hasher: RandomState::default(), offsets: vec![0], bytes: Vec::new() }
+    }
+}
+
+impl Interner {
+    /// Distinct strings so far.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The string of a code that [`Interner::intern`] gave.
+    pub fn get(&self, code: i32) -> &[u8] {
+        let code = code as usize;
+        &self.bytes[self.offsets[code] as usize..self.offsets[code + 1] as usize]
+    }
+
+    /// The code of a string.
+    pub fn intern(&mut self, text: &[u8]) -> i32 {
+        let hash = self.hasher.hash_one(text);
+        let Interner { table, hasher, offsets, bytes } = self;
+        let get = |code: i32| &bytes[offsets[code as usize] as usize..offsets[code as usize + 1] as usize];
+        if let Some(code) = table.find(hash, |code| get(*code) == text) {
+            return *code;
+        }
+        let code = (offsets.len() - 1) as i32;
+        table.insert_unique(hash, code, |code| hasher.hash_one(get(*code)));
+        bytes.extend_from_slice(text);
+        offsets.push(bytes.len() as i32);
+        code
+    }
+
+    /// The strings as an Arrow array; `map` may replace a string by another.
+    fn finish(&self, map: impl Fn(&[u8]) -> Option<&'static str>) -> Result<StringArray> {
+        let replaced = (0..self.len()).any(|code| map(self.get(code as i32)).is_some());
+        if replaced {
+            let text = |code: usize| -> Result<&str> {
+                let bytes = self.get(code as i32);
+                match map(bytes) {
+                    Some(other) => Ok(other),
+                    None => std::str::from_utf8(bytes).map_err(|e| Error::bug(format!("unchecked text: {e}"))),
+                }
+            };
+            return (0..self.len()).map(|code| text(code).map(Some)).collect();
+        }
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets.clone()));
+        StringArray::try_new(offsets, Buffer::from_slice_ref(&self.bytes), None)
+            .map_err(|e| Error::bug(format!("unchecked text: {e}")))
+    }
+}
+
+/// A text column: a code per row, each text once.
+#[derive(Debug, Default)]
+pub struct TextBuilder {
+    interner: Interner,
+    codes: Vec<i32>,
+    last: i32,
+}
+
+impl TextBuilder {
+    /// Room for `n_rows`.
+    pub fn with_capacity(n_rows: usize) -> Self {
+        TextBuilder { interner: Interner::default(), codes: Vec::with_capacity(n_rows), last: -1 }
+    }
+
+    /// Adds a row. Bills repeat themselves from row to row, so the last text is looked at first.
+    pub fn push(&mut self, text: &[u8]) {
+        if self.last < 0 || self.interner.get(self.last) != text {
+            self.last = self.interner.intern(text);
+        }
+        self.codes.push(self.last);
+    }
+
+    /// The distinct texts so far.
+    pub fn distinct(&self) -> &Interner {
+        &self.interner
+    }
+
+    /// The codes of the rows so far.
+    pub fn codes(&self) -> &[i32] {
+        &self.codes
+    }
+
+    /// The column; texts that `map` knows are replaced. All texts must be UTF-8 by now.
+    pub fn finish(self, map: impl Fn(&[u8]) -> Option<&'static str>) -> Result<DictionaryArray<Int32Type>> {
+        let values = self.interner.finish(map)?;
+        dictionary(self.codes, Arc::new(values))
+    }
+}
+
+/// A dictionary column of given codes, all of which must be below `values.len()`.
+pub fn dictionary(codes: Vec<i32>, values: ArrayRef) -> Result<DictionaryArray<Int32Type>> {
+    DictionaryArray::try_new(Int32Array::from(codes), values).map_err(|e| Error::bug(format!("a dictionary column: {e}")))
+}
+
+/// A dictionary column of one text for all rows.
+pub fn constant(text: &str, n_rows: usize) -> Result<DictionaryArray<Int32Type>> {
+    dictionary(vec![0; n_rows], Arc::new(StringArray::from(vec![text])))
+}
+
+/// A money column whose scale grows with its values. Values that need more than 38 digits at the
+/// column's scale turn it wide (76 digits, which hold every amount at every scale).
+#[derive(Debug)]
+pub struct MoneyBuilder {
+    scale: u8,
+    narrow: Vec<i128>,
+    wide: Option<Vec<i256>>,
+    nulls: NullBufferBuilder,
+    /// Rows without a value.
+    pub n_null: u64,
+}
+
+/// 38 digits: 10³⁸ − 1 is the largest.
+const fn fits(mantissa: i128) -> bool {
+    mantissa.unsigned_abs() < POW10[38].unsigned_abs()
+}
+
+impl MoneyBuilder {
+    /// Room for `n_rows`.
+    pub fn with_capacity(n_rows: usize) -> Self {
+        MoneyBuilder {
+            scale: 0,
+            narrow: Vec::with_capacity(n_rows),
+            wide: None,
+            nulls: NullBufferBuilder::new(n_rows),
+            n_null: 0,
+        }
+    }
+
+    /// Adds a row without a value.
+    pub fn push_null(&mut self) {
+        match &mut self.wide {
+            None => self.narrow.push(0),
+            Some(wide) => wide.push(i256::ZERO),
+        }
+        self.nulls.append_null();
+        self.n_null += 1;
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, amount: Amount) {
+        self.nulls.append_non_null();
+        if amount.scale() > self.scale {
+            self.raise(amount.scale());
+        }
+        if let Some(wide) = &mut self.wide {
+            wide.push(widen(amount.mantissa(), amount.scale(), self.scale));
+            return;
+        }
+        if amount.scale() == self.scale {
+            self.narrow.push(amount.mantissa());
+            return;
+        }
+        match rescale(amount.mantissa(), amount.scale(), self.scale).filter(|m| fits(*m)) {
+            Some(mantissa) => self.narrow.push(mantissa),
+            None => {
+                let scale = self.scale;
+                self.make_wide(scale).push(widen(amount.mantissa(), amount.scale(), scale));
+            }
+        }
+    }
+
+    #[cold]
+    fn raise(&mut self, scale: u8) {
+        let from = self.scale;
+        if let Some(wide) = &mut self.wide {
+            for value in wide {
+                *value = value.wrapping_mul(i256::from_i128(POW10[(scale - from) as usize]));
+            }
+        } else if self.narrow.iter().all(|m| rescale(*m, from, scale).is_some_and(fits)) {
+            for mantissa in &mut self.narrow {
+                *mantissa *= POW10[(scale - from) as usize];
+            }
+        } else {
+            self.make_wide(scale);
+        }
+        self.scale = scale;
+    }
+
+    fn make_wide(&mut self, scale: u8) -> &mut Vec<i256> {
+        let from = self.scale;
+        let narrow = std::mem::take(&mut self.narrow);
+        self.wide.get_or_insert_with(|| narrow.into_iter().map(|m| widen(m, from, scale)).collect())
+    }
+
+    /// The column: Decimal128(38, scale), or Decimal256(76, scale).
+    pub fn finish(mut self) -> Result<ArrayRef> {
+        let nulls = self.nulls.finish();
+        match self.wide {
+            None => narrow_cost(self.narrow, self.scale, nulls),
+            Some(wide) => wide_cost(wide, self.scale, nulls),
+        }
+    }
+}
+
+/// At most 38 digits times 10³⁸: 76 digits, which 256 bits hold.
+fn widen(mantissa: i128, from: u8, to: u8) -> i256 {
+    i256::from_i128(mantissa).wrapping_mul(i256::from_i128(POW10[(to - from) as usize]))
+}
+
+/// The tags of a batch: a code per row, and each distinct set of tags once.
+#[derive(Debug)]
+pub struct TagBuilder {
+    interner: Interner,
+    codes: Vec<i32>,
+    offsets: Vec<i32>,
+    keys: Vec<String>,
+    values: Vec<Option<String>>,
+}
+
+impl TagBuilder {
+    /// Room for `n_rows`. Code 0 is the empty set.
+    pub fn with_capacity(n_rows: usize) -> Self {
+        let mut interner = Interner::default();
+        interner.intern(b"");
+        TagBuilder {
+            interner,
+            codes: Vec::with_capacity(n_rows),
+            offsets: vec![0, 0],
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Adds a row whose tags are written as `text`; `parse` is asked only when the text is new.
+    pub fn push(&mut self, text: &[u8], parse: impl FnOnce(&mut TagSink<'_>)) {
+        let code = if text.is_empty() { 0 } else { self.interner.intern(text) };
+        if code as usize + 1 == self.offsets.len() {
+            parse(&mut TagSink { keys: &mut self.keys, values: &mut self.values, first: self.offsets[code as usize] as usize });
+            self.offsets.push(self.keys.len() as i32);
+        }
+        self.codes.push(code);
+    }
+
+    /// The column.
+    pub fn finish(self) -> Result<DictionaryArray<Int32Type>> {
+        let bug = |e: arrow::error::ArrowError| Error::bug(format!("a column of tags: {e}"));
+        let keys: ArrayRef = Arc::new(StringArray::from(self.keys));
+        let values: ArrayRef = Arc::new(StringArray::from(self.values));
+        let fields = Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)]);
+        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None).map_err(bug)?;
+        let entry_field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        let sets = MapArray::try_new(entry_field, offsets, entries, None, false).map_err(bug)?;
+        debug_assert!(sets.len() == self.interner.len());
+        dictionary(self.codes, Arc::new(sets))
+    }
+}
+
+/// Takes the tags of one set. A key that comes twice keeps its first value.
+#[derive(Debug)]
+pub struct TagSink<'a> {
+    keys: &'a mut Vec<String>,
+    values: &'a mut Vec<Option<String>>,
+    first: usize,
+}
+
+impl TagSink<'_> {
+    /// Adds a tag to the set.
+    pub fn push(&mut self, key: &str, value: Option<&str>) {
+        // Sets are small; ids may repeat with other values only in broken exports.
+        let known = self.keys[self.first..].iter().zip(&self.values[self.first..]).any(|(k, v)| k == key && v.as_deref() == value);
+        if !known {
+            self.keys.push(key.to_owned());
+            self.values.push(value.map(str::to_owned));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::AsArray;
+    use arrow::datatypes::{Decimal128Type, Decimal256Type};
+
+    fn amount(text: &str) -> Amount {
+        Amount::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_money_column_takes_the_scale_that_its_values_need() {
+        let mut builder = MoneyBuilder::with_capacity(4);
+        for text in ["1.5", "2", "0.00000000000000000001"] {
+            builder.push(amount(text));
+        }
+        builder.push_null();
+        let column = builder.finish().unwrap();
+        assert_eq!(column.data_type(), &DataType::Decimal128(38, 20));
+        let values = column.as_primitive::<Decimal128Type>().values();
+        assert_eq!(&values[..], &[150000000000000000000, 200000000000000000000, 1, 0]);
+        assert_eq!(column.null_count(), 1);
+    }
+
+    #[test]
+    fn a_large_and_a_fine_amount_stand_side_by_side() {
+        let mut builder = MoneyBuilder::with_capacity(3);
+        for text in ["100000000000000000000000000000", "0.00000000000000000000000000000000000001", "-1"] {
+            builder.push(amount(text));
+        }
+        let column = builder.finish().unwrap();
+        assert_eq!(column.data_type(), &DataType::Decimal256(76, 38));
+        let values = column.as_primitive::<Decimal256Type>().values();
+        assert_eq!(values[1], i256::ONE);
+        assert_eq!(values[2], i256::from_i128(-POW10[38]));
+    }
+
+    #[test]
+    fn equal_texts_share_a_code() {
+        let mut builder = TextBuilder::with_capacity(5);
+        for text in ["a", "b", "b", "a", "NULL"] {
+            builder.push(text.as_bytes());
+        }
+        assert_eq!(builder.codes(), [0, 1, 1, 0, 2]);
+        let column = builder.finish(|t| (t == b"NULL").then_some("")).unwrap();
+        assert_eq!(column.values().as_string::<i32>().value(2), "");
+    }
+
+    #[test]
+    fn a_set_of_tags_is_kept_once() {
+        let mut builder = TagBuilder::with_capacity(3);
+        for _ in 0..2 {
+            builder.push(b"x", |sink| {
+                sink.push("team", Some("a"));
+                sink.push("id", None);
+                sink.push("team", Some("a"));
+            });
+        }
+        builder.push(b"", |_| {});
+        let column = builder.finish().unwrap();
+        assert_eq!(column.keys().values(), &[1, 1, 0]);
+        assert_eq!(column.values().as_map().value_offsets(), &[0, 0, 2]);
+    }
+}

@@ -1,0 +1,111 @@
+//! The receipt: an answer's account of itself.
+//!
+//! Rows: `read = used + filtered + outside window + rejected`. Cost, per currency: the same, as far as
+//! the cost of a rejected row could be read. The two sides are added up by different code: the reader
+//! adds what it decoded, the engine what it grouped, filtered and left out. A receipt that does not
+//! balance is an error, never an answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::money::Totals;
+
+/// An answer's account of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Receipt {
+    /// Version of the engine that answered.
+    pub engine_version: &'static str,
+    /// Version of the time zone database.
+    pub tzdb_version: &'static str,
+    /// One account per file, in the order of the inputs.
+    pub sources: Vec<SourceReceipt>,
+    /// Rows over all files.
+    pub rows: RowAccount,
+    /// Cost over all files, per currency.
+    pub cost: CostAccount,
+    /// What was bridged, and how many rows it touched: `effective_cost from billed_cost`, `cost empty`, ….
+    pub notes: BTreeMap<&'static str, u64>,
+    /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
+    pub answer_sha256: String,
+}
+
+/// What was read of one file.
+#[derive(Debug, Clone)]
+pub struct SourceReceipt {
+    /// The file as it was named to us.
+    pub source: Arc<str>,
+    /// The format that was recognised.
+    pub format: String,
+    /// Rows read, the rejected ones with them.
+    pub rows_read: u64,
+    /// Rows refused.
+    pub rows_rejected: u64,
+    /// Rows left unread because the file's statistics put them outside the window. Not in `rows_read`.
+    pub rows_skipped: u64,
+    /// Blank lines, which are no rows.
+    pub blank_lines: u64,
+    /// Cost read, the readable part of the rejected rows with it.
+    pub cost_read: Totals,
+}
+
+/// Rows: `read = used + filtered + outside_window + rejected`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowAccount {
+    /// Rows read.
+    pub read: u64,
+    /// Rows that count in the answer.
+    pub used: u64,
+    /// Rows that a filter took out.
+    pub filtered: u64,
+    /// Rows outside the window.
+    pub outside_window: u64,
+    /// Rows refused.
+    pub rejected: u64,
+    /// Rows never read, because statistics put them outside the window.
+    pub skipped: u64,
+}
+
+/// Cost per currency: `read = used + filtered + outside_window + rejected`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CostAccount {
+    /// Cost read.
+    pub read: Totals,
+    /// Cost in the answer, each charge once.
+    pub used: Totals,
+    /// Cost that a filter took out.
+    pub filtered: Totals,
+    /// Cost outside the window; with proration also the outside part of charges used.
+    pub outside_window: Totals,
+    /// Cost of rejected rows, where it could be read.
+    pub rejected: Totals,
+    /// Sum over the groups before `top` and paging. Equals `used` unless rows count in several groups (`tag_id`).
+    pub groups: Totals,
+}
+
+impl Receipt {
+    /// Refuses an account that does not balance.
+    ///
+    /// Errors: a bug of ours, naming the side that is off.
+    pub fn check(&self, groups_overlap: bool) -> Result<()> {
+        let r = &self.rows;
+        if r.read != r.used + r.filtered + r.outside_window + r.rejected {
+            return Err(Error::bug(format!("the receipt's rows do not balance: {r:?}")));
+        }
+        let c = &self.cost;
+        let mut sides = Totals::default();
+        for part in [&c.used, &c.filtered, &c.outside_window, &c.rejected] {
+            sides.add_totals(part).map_err(|_| Error::bug("the receipt's totals leave 256 bits"))?;
+        }
+        let differs = |a: &Totals, b: &Totals| {
+            a.iter().any(|(currency, sum)| b.get(currency) != sum) || b.iter().any(|(currency, sum)| a.get(currency) != sum)
+        };
+        if differs(&c.read, &sides) {
+            return Err(Error::bug(format!("the receipt's cost does not balance: read {:?}, accounted {sides:?}", c.read)));
+        }
+        if !groups_overlap && differs(&c.used, &c.groups) {
+            return Err(Error::bug(format!("the groups add up to {:?}, the rows to {:?}", c.groups, c.used)));
+        }
+        Ok(())
+    }
+}

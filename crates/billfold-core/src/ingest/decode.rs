@@ -1,0 +1,449 @@
+//! Cells into a charge batch, column by column: the part that CSV and JSON share.
+//!
+//! The loops run over one column at a time; a row that is found wanting is marked and left out at the
+//! end, with the first of its faults. The order of judgement is fixed (structure, start, end, billing
+//! period, currency, cost), so which fault a row shows does not depend on the question.
+
+use crate::charge::batch::{BatchParts, ChargeBatch, RowCounts, RowFault};
+use crate::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder, constant};
+use crate::error::Result;
+use crate::ingest::plan::{BoundRule, CostPlan, DecodePlan, TagPlan};
+use crate::ingest::tags;
+use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
+use crate::time::{TimeError, parse_time_cell};
+
+/// The cells of a chunk.
+pub(crate) trait Cells {
+    /// Rows in the chunk.
+    fn n_rows(&self) -> usize;
+    /// A cell's text, unescaped; empty where the row has no such cell. `scratch` may be used to hold it.
+    fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8];
+    /// Physical lines before the row, within the chunk.
+    fn lines_before(&self, row: usize) -> Option<u64>;
+    /// The whole row as it stands in the file.
+    fn raw(&self, row: usize) -> String;
+}
+
+/// One decoded chunk.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub batch: ChargeBatch,
+    pub counts: RowCounts,
+    pub faults: Vec<RowFault>,
+}
+
+/// A row's fault before it has a place.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub code: &'static str,
+    pub column: Option<usize>,
+    pub text: String,
+    pub expected: String,
+}
+
+impl Fault {
+    pub(crate) fn amount(error: &AmountError, column: usize, text: &[u8]) -> Self {
+        Fault { code: error.code(), column: Some(column), text: lossy(text), expected: error.expected().to_owned() }
+    }
+
+    pub(crate) fn time(error: &TimeError, column: usize, text: &[u8]) -> Self {
+        Fault { code: error.code(), column: Some(column), text: lossy(text), expected: error.expected().to_owned() }
+    }
+
+    pub(crate) fn missing_time(column: usize, text: &[u8]) -> Self {
+        Fault { code: "time.missing", column: Some(column), text: lossy(text), expected: "a date or time".to_owned() }
+    }
+
+    pub(crate) fn order(column: usize, text: String) -> Self {
+        Fault { code: "time.order", column: Some(column), text, expected: "an end that is not before the start".to_owned() }
+    }
+
+    pub(crate) fn currency(column: usize, text: &[u8]) -> Self {
+        let expected = "an ISO 4217 currency code such as USD".to_owned();
+        Fault { code: "cur.unknown", column: Some(column), text: lossy(text), expected }
+    }
+}
+
+pub(crate) fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+/// The rows of a chunk that were refused so far.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    bad: Vec<bool>,
+    faults: Vec<(usize, Fault)>,
+}
+
+impl Judged {
+    pub(crate) fn new(n_rows: usize) -> Self {
+        Judged { bad: vec![false; n_rows], faults: Vec::new() }
+    }
+
+    pub(crate) fn is_bad(&self, row: usize) -> bool {
+        self.bad[row]
+    }
+
+    /// Refuses a row; the first fault stays.
+    #[cold]
+    pub(crate) fn refuse(&mut self, row: usize, fault: Fault) {
+        if !std::mem::replace(&mut self.bad[row], true) {
+            self.faults.push((row, fault));
+        }
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    pub(crate) fn keep(&self) -> arrow::array::BooleanArray {
+        self.bad.iter().map(|bad| Some(!bad)).collect()
+    }
+
+    /// The faults in the order of their rows.
+    pub(crate) fn into_faults(mut self) -> Vec<(usize, Fault)> {
+        self.faults.sort_by_key(|(row, _)| *row);
+        self.faults
+    }
+}
+
+/// Decodes the cells of a chunk. `judged` holds the rows whose structure is broken already.
+pub(crate) fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> Result<Decoded> {
+    let n_rows = cells.n_rows();
+    let mut counts = RowCounts { read: n_rows as u64, ..RowCounts::default() };
+    let mut scratch = Vec::new();
+
+    let charge_start = times(cells, plan, plan.start, None, &mut judged);
+    let end = match plan.end {
+        Some(column) => times(cells, plan, column, Some((&charge_start, &mut counts.end_absent)), &mut judged),
+        None => charge_start.clone(),
+    };
+    let start = match plan.billing_start {
+        Some(column) => times(cells, plan, column, None, &mut judged),
+        None => charge_start,
+    };
+    let currency = currencies(cells, plan, &mut judged, &mut counts)?;
+    let cost = costs(cells, plan, &mut judged, &mut counts)?;
+
+    let mut text = Vec::with_capacity(plan.text.len());
+    for (name, column) in &plan.text {
+        let array = match column {
+            Some(column) => {
+                let mut builder = TextBuilder::with_capacity(n_rows);
+                for row in 0..n_rows {
+                    let cell = if judged.is_bad(row) { &[][..] } else { cells.cell(row, *column, &mut scratch) };
+                    builder.push(cell);
+                }
+                builder.finish(|text| plan.rules.null_text(text))?
+            }
+            None => constant("", n_rows)?,
+        };
+        text.push((name.clone(), array));
+    }
+    let tags = match &plan.tags {
+        Some(tag_plan) => Some(tag_sets(cells, plan, tag_plan, &judged, &mut counts)?),
+        None => None,
+    };
+
+    let parts = BatchParts { start, end: plan.keep_end.then_some(end), cost, currency, text, tags };
+    let mut batch = ChargeBatch::new(parts)?;
+    if !judged.is_clean() {
+        batch = batch.filter(&judged.keep())?;
+    }
+    let faults = judged.into_faults().into_iter().map(|(row, fault)| place_fault(cells, plan, row, fault)).collect();
+    Ok(Decoded { batch, counts, faults })
+}
+
+/// An instant per row. With `starts`, an empty cell means the row's start, and an earlier end is refused.
+fn times<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    column: usize,
+    mut starts: Option<(&[i64], &mut u64)>,
+    judged: &mut Judged,
+) -> Vec<i64> {
+    let mut out = Vec::with_capacity(cells.n_rows());
+    let mut scratch = Vec::new();
+    let mut last_text: Vec<u8> = Vec::new();
+    let mut last: Option<i64> = None;
+    for row in 0..cells.n_rows() {
+        if judged.is_bad(row) {
+            out.push(0);
+            continue;
+        }
+        let cell = plan.rules.typed(cells.cell(row, column, &mut scratch));
+        // Neighbouring rows mostly share their period.
+        if last.is_none() || cell != last_text {
+            match parse_time_cell(cell, &plan.rules.time) {
+                Ok(instant) => {
+                    last = instant;
+                    last_text.clear();
+                    last_text.extend_from_slice(cell);
+                }
+                Err(error) => {
+                    let mut fault = Fault::time(&error, column, cell);
+                    if repeats_header(cells, plan, row) {
+                        fault.code = "csv.header_again";
+                        fault.expected = "a row; this line repeats the header".to_owned();
+                    }
+                    judged.refuse(row, fault);
+                    out.push(0);
+                    continue;
+                }
+            }
+        }
+        match (last, &mut starts) {
+            (Some(instant), Some((starts, _))) if instant < starts[row] => {
+                judged.refuse(row, Fault::order(column, lossy(cell)));
+                out.push(0);
+            }
+            (Some(instant), _) => out.push(instant),
+            (None, Some((starts, absent))) => {
+                **absent += 1;
+                out.push(starts[row]);
+            }
+            (None, None) => {
+                judged.refuse(row, Fault::missing_time(column, cell));
+                out.push(0);
+            }
+        }
+    }
+    out
+}
+
+#[cold]
+fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
+    let mut scratch = Vec::new();
+    plan.headers.iter().enumerate().all(|(column, header)| {
+        let cell = cells.cell(row, column, &mut scratch);
+        cell == header.trim_start_matches('\u{feff}').as_bytes()
+    })
+}
+
+/// A code per row. Distinct texts are few, so they are judged once each.
+fn currencies<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    judged: &mut Judged,
+    counts: &mut RowCounts,
+) -> Result<arrow::array::DictionaryArray<arrow::datatypes::Int32Type>> {
+    let n_rows = cells.n_rows();
+    let fallback = plan.default_currency.unwrap_or(Currency::UNKNOWN);
+    let Some(column) = plan.currency else {
+        if plan.default_currency.is_none() {
+            counts.currency_absent += n_rows as u64;
+        }
+        return constant(fallback.as_str(), n_rows);
+    };
+    let mut scratch = Vec::new();
+    let mut builder = TextBuilder::with_capacity(n_rows);
+    for row in 0..n_rows {
+        let cell = if judged.is_bad(row) { &[][..] } else { plan.rules.typed(cells.cell(row, column, &mut scratch)) };
+        builder.push(cell);
+    }
+    let verdicts: Vec<Option<Currency>> = (0..builder.distinct().len())
+        .map(|code| {
+            let text = builder.distinct().get(code as i32);
+            if is_null(plan, text) { Some(fallback) } else { Currency::parse(text) }
+        })
+        .collect();
+    let texts: Vec<&'static str> = verdicts.iter().map(|v| v.map_or("", Currency::interned)).collect();
+    let suspicious = |v: &Option<Currency>| v.is_none_or(|c| c == Currency::UNKNOWN);
+    if verdicts.iter().any(suspicious) {
+        for row in 0..n_rows {
+            let code = builder.codes()[row];
+            if judged.is_bad(row) || !suspicious(&verdicts[code as usize]) {
+                continue;
+            }
+            // A blank currency is legal on a row that costs nothing, as some providers write it.
+            let free = verdicts[code as usize].is_some()
+                && cost_of(cells, plan, row, &mut scratch).is_ok_and(|(cost, _)| cost.is_none_or(|c| c.mantissa() == 0));
+            if !free {
+                let fault = Fault::currency(column, builder.distinct().get(code));
+                judged.refuse(row, fault);
+            }
+        }
+    }
+    let codes = builder.codes().to_vec();
+    let values: arrow::array::StringArray = texts.into_iter().map(Some).collect();
+    crate::charge::builder::dictionary(codes, std::sync::Arc::new(values))
+}
+
+fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {
+    text.is_empty() || plan.rules.null_text(text).is_some()
+}
+
+fn costs<C: Cells>(cells: &C, plan: &DecodePlan, judged: &mut Judged, counts: &mut RowCounts) -> Result<arrow::array::ArrayRef> {
+    let mut builder = MoneyBuilder::with_capacity(cells.n_rows());
+    let mut scratch = Vec::new();
+    for row in 0..cells.n_rows() {
+        if judged.is_bad(row) {
+            builder.push_null();
+            builder.n_null -= 1;
+            continue;
+        }
+        match cost_of(cells, plan, row, &mut scratch) {
+            Ok((Some(amount), fell_back)) => {
+                builder.push(amount);
+                counts.effective_from_billed += u64::from(fell_back);
+            }
+            Ok((None, _)) => builder.push_null(),
+            Err(fault) => {
+                judged.refuse(row, fault);
+                builder.push_null();
+                builder.n_null -= 1;
+            }
+        }
+    }
+    counts.cost_empty += builder.n_null;
+    builder.finish()
+}
+
+/// The cost of a row, and whether it came from the billed cost for lack of an effective one.
+fn cost_of<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    row: usize,
+    scratch: &mut Vec<u8>,
+) -> Result<(Option<Amount>, bool), Fault> {
+    let mut read = |column: usize| {
+        let cell = plan.rules.typed(cells.cell(row, column, scratch));
+        parse_cell(cell).map_err(|error| Fault::amount(&error, column, cell))
+    };
+    match &plan.cost {
+        CostPlan::Column(column) => Ok((read(*column)?, false)),
+        CostPlan::Effective { effective, billed } => {
+            let first = match effective {
+                Some(column) => read(*column)?,
+                None => None,
+            };
+            match (first, billed) {
+                (None, Some(billed)) => read(*billed).map(|cost| (cost, cost.is_some())),
+                (first, _) => Ok((first, false)),
+            }
+        }
+        CostPlan::Rules { rules, billed } => match rule_for(cells, rules, row) {
+            None => Ok((read(*billed)?, false)),
+            Some(rule) => match &rule.parts {
+                Some(parts) => match add_parts(parts, &mut read)? {
+                    Some(amount) => Ok((Some(amount), false)),
+                    None => Ok((read(*billed)?, true)),
+                },
+                None => Ok((read(*billed)?, true)),
+            },
+        },
+    }
+}
+
+fn rule_for<'p, C: Cells>(cells: &C, rules: &'p [BoundRule], row: usize) -> Option<&'p BoundRule> {
+    let mut scratch = Vec::new();
+    rules.iter().find(|rule| {
+        let is = {
+            let cell = cells.cell(row, rule.column, &mut scratch);
+            rule.is.iter().any(|value| value == cell)
+        };
+        is && rule.present.is_none_or(|column| !cells.cell(row, column, &mut scratch).is_empty())
+    })
+}
+
+/// The signed sum of a rule's parts; None when one of them is empty.
+pub(crate) fn add_parts(
+    parts: &[(usize, bool)],
+    read: &mut impl FnMut(usize) -> Result<Option<Amount>, Fault>,
+) -> Result<Option<Amount>, Fault> {
+    let mut sum = ExactSum::ZERO;
+    for (column, minus) in parts {
+        let Some(amount) = read(*column)? else { return Ok(None) };
+        let amount = if *minus { -amount } else { amount };
+        if sum.add_amount(amount).is_err() {
+            return Err(Fault::amount(&AmountError::Range, *column, amount.to_string().as_bytes()));
+        }
+    }
+    match sum.to_amount() {
+        Some(amount) => Ok(Some(amount)),
+        None => {
+            let column = parts.first().map_or(0, |(column, _)| *column);
+            Err(Fault::amount(&AmountError::Range, column, sum.to_string().as_bytes()))
+        }
+    }
+}
+
+fn tag_sets<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    tag_plan: &TagPlan,
+    judged: &Judged,
+    counts: &mut RowCounts,
+) -> Result<arrow::array::DictionaryArray<arrow::datatypes::Int32Type>> {
+    let mut builder = TagBuilder::with_capacity(cells.n_rows());
+    let mut scratch = Vec::new();
+    // The text that identifies a set: the tag column's text, then number and text of each filled tag column.
+    let mut identity: Vec<u8> = Vec::new();
+    // Texts that could not be read, so that every row with them is counted.
+    let mut unreadable: Vec<Vec<u8>> = Vec::new();
+    for row in 0..cells.n_rows() {
+        identity.clear();
+        if judged.is_bad(row) {
+            builder.push(&identity, |_| {});
+            continue;
+        }
+        if let Some(column) = tag_plan.column {
+            let cell = cells.cell(row, column, &mut scratch);
+            if !is_null(plan, cell) {
+                identity.extend_from_slice(cell);
+            }
+        }
+        let column_len = identity.len();
+        for (i, (column, _)) in tag_plan.columns.iter().enumerate() {
+            let cell = cells.cell(row, *column, &mut scratch);
+            if !is_null(plan, cell) {
+                identity.push(0);
+                identity.extend_from_slice(&(i as u32).to_le_bytes());
+                identity.extend_from_slice(&(cell.len() as u32).to_le_bytes());
+                identity.extend_from_slice(cell);
+            }
+        }
+        builder.push(&identity, |sink| {
+            if column_len > 0 && tags::parse_tags(&identity[..column_len], tag_plan.ids, sink).is_err() {
+                unreadable.push(identity.clone());
+            }
+            let mut rest = &identity[column_len..];
+            while let [_, a, b, c, d, e, f, g, h, tail @ ..] = rest {
+                let column = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+                let (cell, next) = tail.split_at(u32::from_le_bytes([*e, *f, *g, *h]) as usize);
+                sink.push(&tag_plan.columns[column].1, Some(&String::from_utf8_lossy(cell)));
+                rest = next;
+            }
+        });
+        if !unreadable.is_empty() && unreadable.contains(&identity) {
+            counts.tags_unreadable += 1;
+        }
+    }
+    builder.finish()
+}
+
+/// Gives a fault its place, its row and what of the row's cost could be read.
+fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fault: Fault) -> RowFault {
+    let mut scratch = Vec::new();
+    // A row of the wrong shape has no cells that could be trusted.
+    let cost = if fault.column.is_none() {
+        None
+    } else {
+        let currency = match plan.currency {
+            Some(column) => Currency::parse(plan.rules.typed(cells.cell(row, column, &mut scratch))),
+            None => Some(plan.default_currency.unwrap_or(Currency::UNKNOWN)),
+        };
+        let cost = cost_of(cells, plan, row, &mut scratch).ok().and_then(|(cost, _)| cost);
+        currency.zip(cost).map(|(currency, cost)| (currency.as_str().to_owned(), cost))
+    };
+    RowFault {
+        row: row as u64,
+        lines_before: cells.lines_before(row),
+        code: fault.code,
+        column: fault.column.map(|c| plan.headers[c].clone()),
+        text: fault.text,
+        expected: fault.expected,
+        raw: cells.raw(row),
+        cost,
+    }
+}

@@ -1,0 +1,191 @@
+//! What to decode of one file: the scan hint laid over the file's columns.
+
+use std::sync::Arc;
+
+use crate::charge::schema::{
+    BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_START, CHARGE_PERIOD_END, CHARGE_PERIOD_START, EFFECTIVE_COST,
+};
+use crate::charge::{Clock, CostMetric, ScanHint};
+use crate::error::{Error, Result};
+use crate::ingest::formats::{Binding, EffectiveRule, Format, near_names};
+use crate::money::Currency;
+use crate::time::TimeRules;
+
+/// What to decode of one file. Columns are header indices of its binding.
+#[derive(Debug, Clone)]
+pub(crate) struct DecodePlan {
+    /// Headers, for faults.
+    pub headers: Vec<Arc<str>>,
+    pub start: usize,
+    pub end: Option<usize>,
+    /// With the billing clock: the column that the calendar looks at.
+    pub billing_start: Option<usize>,
+    pub currency: Option<usize>,
+    pub default_currency: Option<Currency>,
+    pub cost: CostPlan,
+    /// Wanted name, and the column that feeds it; None where this file has none.
+    pub text: Vec<(String, Option<usize>)>,
+    pub tags: Option<TagPlan>,
+    pub rules: CellReading,
+    /// Whether batches carry the end of the charge period.
+    pub keep_end: bool,
+}
+
+/// How cells are written.
+#[derive(Debug, Clone)]
+pub(crate) struct CellReading {
+    pub time: TimeRules,
+    pub trim: bool,
+    pub nulls: Vec<String>,
+}
+
+/// Where the cost comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum CostPlan {
+    /// One column; empty cells stay empty.
+    Column(usize),
+    /// The effective cost, and the billed cost where it is empty or absent.
+    Effective { effective: Option<usize>, billed: Option<usize> },
+    /// The effective cost by rules, and the billed cost where none fits or a part is missing.
+    Rules { rules: Vec<BoundRule>, billed: usize },
+}
+
+/// A rule of the amortised cost, bound to columns.
+#[derive(Debug, Clone)]
+pub(crate) struct BoundRule {
+    pub column: usize,
+    pub is: Vec<Vec<u8>>,
+    pub present: Option<usize>,
+    /// Column and whether it is subtracted; None where the file lacks a part.
+    pub parts: Option<Vec<(usize, bool)>>,
+}
+
+/// Where tags come from.
+#[derive(Debug, Clone)]
+pub(crate) struct TagPlan {
+    pub column: Option<usize>,
+    pub columns: Vec<(usize, String)>,
+    pub ids: bool,
+}
+
+impl DecodePlan {
+    /// Lays a hint over a file's columns.
+    ///
+    /// Errors: `schema.column` when the file lacks what every answer needs (a start, the metric's cost).
+    pub(crate) fn new(hint: &ScanHint, binding: &Binding) -> Result<Self> {
+        let missing = |column: &str| missing_column(binding, column);
+        let format = &binding.format;
+        let find = |column: &str| binding.find(column);
+        let start = find(CHARGE_PERIOD_START).ok_or_else(|| missing(CHARGE_PERIOD_START))?;
+        let billing_start = match hint.clock {
+            Clock::Charge => None,
+            Clock::Billing => Some(find(BILLING_PERIOD_START).ok_or_else(|| missing(BILLING_PERIOD_START))?),
+        };
+        let cost = match &hint.metric {
+            CostMetric::Effective if find(EFFECTIVE_COST).is_none() && !format.effective.is_empty() => CostPlan::Rules {
+                rules: format.effective.iter().filter_map(|rule| bind_rule(rule, binding)).collect(),
+                billed: find(BILLED_COST).ok_or_else(|| missing(BILLED_COST))?,
+            },
+            CostMetric::Effective => {
+                let (effective, billed) = (find(EFFECTIVE_COST), find(BILLED_COST));
+                if effective.is_none() && billed.is_none() {
+                    return Err(missing(EFFECTIVE_COST));
+                }
+                CostPlan::Effective { effective, billed: billed.filter(|b| Some(*b) != effective) }
+            }
+            CostMetric::Source(name) => CostPlan::Column(find(name).ok_or_else(|| missing(name))?),
+            metric => {
+                let column = metric.column().unwrap_or(BILLED_COST);
+                CostPlan::Column(find(column).ok_or_else(|| missing(column))?)
+            }
+        };
+        let default_currency = hint.default_currency.or_else(|| Currency::parse(format.cells.currency.as_bytes()));
+        Ok(DecodePlan {
+            headers: binding.headers.names.iter().map(|h| Arc::from(h.as_str())).collect(),
+            start,
+            end: find(CHARGE_PERIOD_END),
+            billing_start,
+            currency: find(BILLING_CURRENCY),
+            default_currency,
+            cost,
+            text: hint.text.iter().map(|name| (name.clone(), find(name))).collect(),
+            tags: hint.tags.then(|| TagPlan {
+                column: binding.tag_column,
+                columns: binding.tag_columns.clone(),
+                ids: format.tags.ids,
+            }),
+            rules: CellReading::of(format)?,
+            keep_end: hint.spans,
+        })
+    }
+
+    /// The columns that are decoded, ascending, each once.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        let mut columns = vec![self.start];
+        columns.extend([self.end, self.billing_start, self.currency].into_iter().flatten());
+        match &self.cost {
+            CostPlan::Column(column) => columns.push(*column),
+            CostPlan::Effective { effective, billed } => columns.extend([effective, billed].into_iter().flatten()),
+            CostPlan::Rules { rules, billed } => {
+                columns.push(*billed);
+                for rule in rules {
+                    columns.push(rule.column);
+                    columns.extend(rule.present);
+                    columns.extend(rule.parts.iter().flatten().map(|(column, _)| *column));
+                }
+            }
+        }
+        columns.extend(self.text.iter().filter_map(|(_, column)| *column));
+        if let Some(tags) = &self.tags {
+            columns.extend(tags.column);
+            columns.extend(tags.columns.iter().map(|(column, _)| *column));
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
+impl CellReading {
+    pub(crate) fn of(format: &Format) -> Result<Self> {
+        Ok(CellReading { time: format.time_rules()?, trim: format.cells.trim, nulls: format.cells.nulls.clone() })
+    }
+
+    /// The text that stands for a null literal of a text column.
+    pub(crate) fn null_text(&self, text: &[u8]) -> Option<&'static str> {
+        self.nulls.iter().any(|n| n.as_bytes() == text).then_some("")
+    }
+
+    /// A cell of a typed column, without the spaces that the format allows.
+    pub(crate) fn typed<'a>(&self, cell: &'a [u8]) -> &'a [u8] {
+        if self.trim { cell.trim_ascii() } else { cell }
+    }
+}
+
+fn bind_rule(rule: &EffectiveRule, binding: &Binding) -> Option<BoundRule> {
+    let find = |name: &str| binding.find(name);
+    let present = match &rule.present {
+        // A rule on a column that the file lacks never holds.
+        Some(name) => Some(find(name)?),
+        None => None,
+    };
+    let parts = rule.cost.iter().map(|part| Some((find(part.get(1..)?)?, part.starts_with('-')))).collect();
+    Some(BoundRule { column: find(&rule.column)?, is: rule.is.iter().map(|v| v.clone().into_bytes()).collect(), present, parts })
+}
+
+/// A column that a question needs and a file lacks, with what the file offers instead.
+pub(crate) fn missing_column(binding: &Binding, column: &str) -> Error {
+    let wanted = match binding.format.columns.get(column) {
+        Some(names) => format!("{column} (in {}: {})", binding.format.name, names.join(" or ")),
+        None => column.to_owned(),
+    };
+    let names: Vec<&str> = binding.headers.names.iter().map(String::as_str).collect();
+    let aliases = binding.format.columns.get(column).map_or(&[][..], Vec::as_slice);
+    let near: Vec<String> = std::iter::once(column)
+        .chain(aliases.iter().map(String::as_str))
+        .map(|name| near_names(name, names.iter().copied()))
+        .filter(|n| !n.is_empty())
+        .collect();
+    let offer = near.first().map_or_else(|| names.iter().take(12).copied().collect::<Vec<_>>().join(", "), String::clone);
+    Error::file("schema.column", format!("no column for {wanted}")).hint(format!("the file offers {offer}"))
+}

@@ -1,0 +1,423 @@
+//! Sources: the one place where files are found and opened.
+//!
+//! A source is a file, a named pipe or standard input, perhaps compressed. Compression is told by the
+//! first bytes, never by the name. Readers here give plain bytes; what they mean is not known here.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use flate2::bufread::GzDecoder;
+
+use crate::error::{Error, Result};
+
+/// Bytes read from a compressed or plain file at once.
+const READ_BYTES: usize = 1 << 18;
+
+/// A file, a named pipe or standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// As it was named to us, or found in a folder.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub place: Place,
+    /// Whether it was found in a folder or named itself. Only found files may turn out to be no bill.
+    pub found: bool,
+}
+
+/// Where a source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file or a named pipe.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// Finds the sources that a user names: files, folders (all files below, hidden ones left out), globs,
+/// and `-` for standard input. Files of a folder or glob come in the byte order of their paths.
+///
+/// Errors: a path that is not there, that cannot be read, or that is neither file, folder nor pipe;
+/// a glob that matches nothing; a file named twice.
+pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for input in inputs {
+        if input == "-" {
+            sources.push(Source { name: "-".into(), place: Place::Stdin, found: false });
+            continue;
+        }
+        let path = Path::new(input);
+        match fs::metadata(path) {
+            Ok(metadata) => add_path(path, &metadata, false, &mut sources)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound && input.contains(['*', '?', '[']) => {
+                add_glob(input, &mut sources)?;
+            }
+            Err(e) => return Err(Error::io("cannot be opened", &e).in_source(&Arc::from(input.as_str()))),
+        }
+    }
+    let mut seen: Vec<&Source> = sources.iter().collect();
+    seen.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(twice) = seen.windows(2).find(|w| w[0].place == w[1].place) {
+        return Err(Error::new(crate::error::ErrorKind::Conflict("the same file is named twice".to_owned()))
+            .in_source(&twice[0].name)
+            .hint("name it once; a row must not count twice"));
+    }
+    Ok(sources)
+}
+
+fn add_glob(pattern: &str, sources: &mut Vec<Source>) -> Result<()> {
+    let named: Arc<str> = pattern.into();
+    let paths = glob::glob(pattern).map_err(|e| Error::usage(format!("not a glob: {e}")).in_source(&named))?;
+    let before = sources.len();
+    for path in paths {
+        let path = path.map_err(|e| Error::io("cannot be read", e.error()).in_source(&named))?;
+        let metadata = fs::metadata(&path).map_err(|e| Error::io("cannot be opened", &e).in_source(&shown(&path)))?;
+        add_path(&path, &metadata, true, sources)?;
+    }
+    if sources.len() == before {
+        return Err(Error::new(crate::error::ErrorKind::Io("no file matches".to_owned())).in_source(&named));
+    }
+    Ok(())
+}
+
+fn add_path(path: &Path, metadata: &Metadata, found: bool, sources: &mut Vec<Source>) -> Result<()> {
+    if metadata.is_dir() {
+        return add_folder(path, sources);
+    }
+    if !(metadata.is_file() || is_pipe(metadata)) {
+        return Err(Error::file("source.type", "neither a file, a folder nor a pipe").in_source(&shown(path)));
+    }
+    sources.push(Source { name: shown(path), place: Place::Path(path.to_owned()), found });
+    Ok(())
+}
+
+fn add_folder(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
+    let unreadable = |e: io::Error| Error::io("cannot be listed", &e).in_source(&shown(folder));
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        entries.push(entry.map_err(unreadable)?.path());
+    }
+    entries.sort();
+    for path in entries {
+        let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".") || n.as_encoded_bytes().starts_with(b"_"));
+        if hidden {
+            continue;
+        }
+        let metadata = fs::metadata(&path).map_err(|e| Error::io("cannot be opened", &e).in_source(&shown(&path)))?;
+        if metadata.is_dir() {
+            add_folder(&path, sources)?;
+        } else {
+            add_path(&path, &metadata, true, sources)?;
+        }
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> Arc<str> {
+    path.to_string_lossy().into()
+}
+
+#[cfg(unix)]
+fn is_pipe(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    metadata.file_type().is_fifo()
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Metadata) -> bool {
+    false
+}
+
+impl Source {
+    /// Bytes on disk, where the source is a file.
+    pub fn len_bytes(&self) -> Option<u64> {
+        match &self.place {
+            Place::Path(path) => fs::metadata(path).ok().filter(Metadata::is_file).map(|m| m.len()),
+            Place::Stdin => None,
+        }
+    }
+
+    /// Whether it can be opened again from its beginning.
+    pub fn is_file(&self) -> bool {
+        self.len_bytes().is_some()
+    }
+
+    /// Opens it as it lies on disk.
+    pub fn open_raw(&self) -> Result<RawReader> {
+        self.open_counted(None)
+    }
+
+    /// Opens it as it lies on disk and counts the bytes read into `count`.
+    pub fn open_counted(&self, count: Option<Arc<AtomicU64>>) -> Result<RawReader> {
+        let inner: Box<dyn Read + Send> = match &self.place {
+            Place::Stdin => Box::new(io::stdin()),
+            Place::Path(path) => Box::new(self.open_path(path)?),
+        };
+        let stamp = match &self.place {
+            Place::Path(path) => fs::metadata(path).ok().and_then(|m| Stamp::of(&m)),
+            Place::Stdin => None,
+        };
+        Ok(RawReader { inner, count, stamp, head: Vec::new(), head_at: 0 })
+    }
+
+    /// Opens it for reading at any place.
+    pub fn open_file(&self) -> Result<File> {
+        match &self.place {
+            Place::Path(path) => self.open_path(path),
+            Place::Stdin => Err(Error::file("source.type", "a stream cannot be read at any place").in_source(&self.name)),
+        }
+    }
+
+    fn open_path(&self, path: &Path) -> Result<File> {
+        File::open(path).map_err(|e| Error::io("cannot be opened", &e).in_source(&self.name))
+    }
+
+    /// Refuses a file that changed since `before`.
+    pub fn check_unchanged(&self, before: Option<Stamp>) -> Result<()> {
+        let (Place::Path(path), Some(before)) = (&self.place, before) else { return Ok(()) };
+        let now = fs::metadata(path).ok().and_then(|m| Stamp::of(&m));
+        if now == Some(before) {
+            return Ok(());
+        }
+        Err(Error::file("source.changed", "the file changed while it was read").in_source(&self.name).hint("run again when it is complete"))
+    }
+}
+
+/// Size and time of a file, to see whether it changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    len_bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Option<Self> {
+        metadata.is_file().then(|| Stamp { len_bytes: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
+
+/// A source as it lies on disk. Its first bytes can be looked at and put back.
+pub struct RawReader {
+    inner: Box<dyn Read + Send>,
+    count: Option<Arc<AtomicU64>>,
+    /// The file's stamp when it was opened.
+    pub stamp: Option<Stamp>,
+    head: Vec<u8>,
+    head_at: usize,
+}
+
+impl std::fmt::Debug for RawReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawReader").finish_non_exhaustive()
+    }
+}
+
+impl RawReader {
+    /// The next bytes, up to `len`, without taking them.
+    pub fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
+        self.head.drain(..self.head_at);
+        self.head_at = 0;
+        let mut filled = self.head.len();
+        if filled < len {
+            self.head.resize(len, 0);
+            while filled < len {
+                match self.inner.read(&mut self.head[filled..]) {
+                    Ok(0) => break,
+                    Ok(n) => filled += n,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            self.head.truncate(filled);
+        }
+        Ok(&self.head[..filled.min(len)])
+    }
+}
+
+impl Read for RawReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = if self.head_at < self.head.len() {
+            let n = buf.len().min(self.head.len() - self.head_at);
+            buf[..n].copy_from_slice(&self.head[self.head_at..self.head_at + n]);
+            self.head_at += n;
+            n
+        } else {
+            self.inner.read(buf)?
+        };
+        if let Some(count) = &self.count {
+            count.fetch_add(n as u64, Ordering::Relaxed);
+        }
+        Ok(n)
+    }
+}
+
+/// How a source is packed, told by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    Plain,
+    /// gzip, one or more members.
+    Gzip,
+    /// zstd, one or more frames.
+    Zstd,
+}
+
+impl Packing {
+    /// Tells the packing from the first bytes.
+    ///
+    /// Errors: `type.unsupported` for what is known and not read: zip, xz, bzip2, 7z, tar, PDF, ORC, Avro.
+    pub fn of(head: &[u8]) -> Result<Self> {
+        const UNREAD: &[(&[u8], &str)] = &[
+            (b"PK\x03\x04", "a zip archive (or xlsx)"),
+            (b"\xfd7zXZ\x00", "xz"),
+            (b"BZh", "bzip2"),
+            (b"7z\xbc\xaf\x27\x1c", "7z"),
+            (b"%PDF-", "PDF"),
+            (b"ORC\n", "ORC"),
+            (b"ORC\x00", "ORC"),
+            (b"Obj\x01", "Avro"),
+            (b"ARROW1", "an Arrow file"),
+        ];
+        if head.starts_with(&[0x1f, 0x8b]) {
+            return Ok(Packing::Gzip);
+        }
+        // A frame, or a skippable frame in front of one.
+        if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || (head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18]) {
+            return Ok(Packing::Zstd);
+        }
+        let tar = head.get(257..262) == Some(b"ustar");
+        match UNREAD.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name).or(tar.then_some("tar")) {
+            Some(name) => Err(Error::file("type.unsupported", format!("this is {name}, which is not read"))
+                .hint("unpack it first; CSV (plain, gzip, zstd), NDJSON, JSON and Parquet are read")),
+            None => Ok(Packing::Plain),
+        }
+    }
+}
+
+/// Unpacks a source. Errors of the packing become `gzip.*` and `zstd.*` by [`unpack_error`].
+pub fn unpack(raw: RawReader, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
+    let buffered = BufReader::with_capacity(READ_BYTES, raw);
+    Ok(match packing {
+        Packing::Plain => Box::new(buffered.into_inner()),
+        Packing::Gzip => Box::new(GzipMembers { state: Some(Member::Open(GzDecoder::new(buffered))) }),
+        Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
+    })
+}
+
+/// The error of a file whose packing is broken.
+pub fn unpack_error(packing: Packing, error: &io::Error) -> Error {
+    let text = error.to_string();
+    let truncated = error.kind() == io::ErrorKind::UnexpectedEof;
+    match packing {
+        Packing::Plain => Error::io("cannot be read", error),
+        _ if error.raw_os_error().is_some() => Error::io("cannot be read", error),
+        Packing::Gzip if text.contains(TRAILING) => Error::file("gzip.trailing", "bytes that are no gzip member follow the last one"),
+        Packing::Gzip if truncated => Error::file("gzip.truncated", "the gzip stream ends too early").hint("fetch the file again"),
+        Packing::Gzip if text.contains("checksum") => Error::file("gzip.crc", "the gzip checksum does not fit the content"),
+        Packing::Gzip => Error::file("gzip.corrupt", format!("not a sound gzip stream: {text}")),
+        Packing::Zstd if truncated => Error::file("zstd.truncated", "the zstd stream ends too early").hint("fetch the file again"),
+        Packing::Zstd if text.contains("too much memory") => Error::limit("limit.window", "the zstd window is larger than 128 MiB"),
+        Packing::Zstd if text.contains("checksum") => Error::file("zstd.crc", "the zstd checksum does not fit the content"),
+        Packing::Zstd => Error::file("zstd.corrupt", format!("not a sound zstd stream: {text}")),
+    }
+}
+
+const TRAILING: &str = "trailing garbage";
+
+/// All members of a gzip file one after the other; zero bytes after the last are padding.
+struct GzipMembers<R> {
+    state: Option<Member<R>>,
+}
+
+enum Member<R> {
+    Open(GzDecoder<R>),
+    Between(R),
+}
+
+impl<R: BufRead> Read for GzipMembers<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.state.take() {
+                None => return Ok(0),
+                Some(Member::Open(mut decoder)) => {
+                    let n = decoder.read(buf)?;
+                    self.state =
+                        Some(if n == 0 && !buf.is_empty() { Member::Between(decoder.into_inner()) } else { Member::Open(decoder) });
+                    if n > 0 || buf.is_empty() {
+                        return Ok(n);
+                    }
+                }
+                Some(Member::Between(mut reader)) => {
+                    let next = loop {
+                        let available = reader.fill_buf()?;
+                        match available.iter().position(|b| *b != 0) {
+                            None if available.is_empty() => break None,
+                            None => {
+                                let n = available.len();
+                                reader.consume(n);
+                            }
+                            Some(zeros) => {
+                                let byte = available[zeros];
+                                reader.consume(zeros);
+                                break Some(byte);
+                            }
+                        }
+                    };
+                    match next {
+                        None => return Ok(0),
+                        Some(0x1f) => self.state = Some(Member::Open(GzDecoder::new(reader))),
+                        Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, TRAILING)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn gz(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<String> {
+        let mut text = String::new();
+        GzipMembers { state: Some(Member::Open(GzDecoder::new(bytes))) }.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn f03_all_members_of_a_gzip_file_are_read() {
+        assert_eq!(read(&[gz("a\n"), gz(""), gz("b\n")].concat()).unwrap(), "a\nb\n");
+        assert_eq!(read(&[gz("a\n"), vec![0; 100]].concat()).unwrap(), "a\n");
+    }
+
+    #[test]
+    fn f01_f02_f04_a_broken_gzip_file_is_named_as_such() {
+        let whole = gz("some text that is long enough");
+        let cut = read(&whole[..whole.len() - 9]).unwrap_err();
+        assert_eq!(unpack_error(Packing::Gzip, &cut).kind().code(), "gzip.truncated");
+        let mut crc = whole.clone();
+        let at = crc.len() - 6;
+        crc[at] ^= 1;
+        assert_eq!(unpack_error(Packing::Gzip, &read(&crc).unwrap_err()).kind().code(), "gzip.crc");
+        let trailing = read(&[whole, b"junk".to_vec()].concat()).unwrap_err();
+        assert_eq!(unpack_error(Packing::Gzip, &trailing).kind().code(), "gzip.trailing");
+    }
+
+    #[test]
+    fn packings_are_told_by_their_first_bytes() {
+        assert_eq!(Packing::of(&gz("x")).unwrap(), Packing::Gzip);
+        assert_eq!(Packing::of(&zstd::encode_all(&b"x"[..], 1).unwrap()).unwrap(), Packing::Zstd);
+        assert_eq!(Packing::of(b"a,b\n").unwrap(), Packing::Plain);
+        assert_eq!(Packing::of(b"PK\x03\x04rest").unwrap_err().kind().code(), "type.unsupported");
+    }
+}

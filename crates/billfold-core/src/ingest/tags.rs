@@ -1,0 +1,142 @@
+//! Tags as exports write them: a JSON object, the object's body without braces, a JSON list of
+//! key/value pairs, or a list of tag ids.
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::charge::builder::TagSink;
+
+/// The text is none of the shapes of this module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TagsUnreadable;
+
+/// Members under which lists of tags keep the key, then the value.
+const KEY_NAMES: &[&str] = &["key", "tag_key", "TagKey", "tag_id", "Key"];
+const VALUE_NAMES: &[&str] = &["value", "tag_value", "TagValue", "Value"];
+
+/// Reads a set of tags. With `ids`, what is no JSON is a list of ids separated by `,` or `;`.
+///
+/// Values keep their text: numbers and `true` as they are written, null as "no value".
+/// Errors: text that is none of the shapes; the sink may hold some tags by then.
+pub(crate) fn parse_tags(text: &[u8], ids: bool, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> {
+    let text = std::str::from_utf8(text).map_err(|_| TagsUnreadable)?.trim();
+    if text.starts_with('{') {
+        return parse_object(text, sink);
+    }
+    if text.starts_with('[') {
+        return parse_list(text, sink);
+    }
+    if text.starts_with('"') && !ids {
+        return parse_object(&format!("{{{text}}}"), sink);
+    }
+    if !ids {
+        return Err(TagsUnreadable);
+    }
+    for id in text.split([',', ';']).map(str::trim).filter(|id| !id.is_empty()) {
+        sink.push(id, None);
+    }
+    Ok(())
+}
+
+fn parse_object(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> {
+    for (key, raw) in members(text).ok_or(TagsUnreadable)? {
+        push_value(&key, raw, sink);
+    }
+    Ok(())
+}
+
+fn parse_list(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> {
+    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| TagsUnreadable)?;
+    for item in items {
+        let item = item.get();
+        if item.starts_with('{') {
+            let members = members(item).ok_or(TagsUnreadable)?;
+            let find = |names: &[&str]| members.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, raw)| *raw);
+            let key = find(KEY_NAMES).and_then(|raw| string_value(raw.get())).ok_or(TagsUnreadable)?;
+            match find(VALUE_NAMES) {
+                Some(raw) => push_value(&key, raw, sink),
+                None => sink.push(&key, None),
+            }
+        } else if item.starts_with('[') {
+            let pair: Vec<String> = serde_json::from_str(item).map_err(|_| TagsUnreadable)?;
+            let [key, value] = pair.as_slice() else { return Err(TagsUnreadable) };
+            sink.push(key, Some(value));
+        } else {
+            sink.push(&string_value(item).ok_or(TagsUnreadable)?, None);
+        }
+    }
+    Ok(())
+}
+
+fn push_value(key: &str, raw: &RawValue, sink: &mut TagSink<'_>) {
+    match raw.get() {
+        "null" => sink.push(key, None),
+        text if text.starts_with('"') => sink.push(key, string_value(text).as_deref()),
+        text => sink.push(key, Some(text)),
+    }
+}
+
+fn string_value(json: &str) -> Option<String> {
+    if json.starts_with('"') { serde_json::from_str(json).ok() } else { Some(json.to_owned()) }
+}
+
+/// The members of a JSON object in their order, values unread.
+pub(crate) fn members(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let members = deserializer.deserialize_map(Members).ok()?;
+    deserializer.end().ok()?;
+    Some(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charge::builder::TagBuilder;
+    use arrow::array::AsArray;
+
+    #[track_caller]
+    fn check(text: &str, ids: bool, expected: &[(&str, Option<&str>)]) {
+        let mut builder = TagBuilder::with_capacity(1);
+        builder.push(text.as_bytes(), |sink| parse_tags(text.as_bytes(), ids, sink).unwrap());
+        let column = builder.finish().unwrap();
+        let sets = column.values().as_map();
+        let (keys, values) = (sets.keys().as_string::<i32>().clone(), sets.values().as_string::<i32>().clone());
+        let found: Vec<_> = keys.iter().map(Option::unwrap).zip(values.iter()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_shape_of_tags_is_read() {
+        check(r#"{"team":"a","n":1.50,"flag":true,"none":null,"":""}"#, false,
+            &[("team", Some("a")), ("n", Some("1.50")), ("flag", Some("true")), ("none", None), ("", Some(""))]);
+        check(r#""team": "a", "env":"b""#, false, &[("team", Some("a")), ("env", Some("b"))]);
+        check(r#"[{"key":"team","value":"a"},{"TagKey":"env","TagValue":"b"}]"#, false, &[("team", Some("a")), ("env", Some("b"))]);
+        check(r#"["tag-1","tag-2"]"#, true, &[("tag-1", None), ("tag-2", None)]);
+        check(r#"[{"tag_id":"tag-1","tag_name":"x"}]"#, true, &[("tag-1", None)]);
+        check("tag-1;tag-2, tag-3", true, &[("tag-1", None), ("tag-2", None), ("tag-3", None)]);
+    }
+
+    #[test]
+    fn what_is_no_tags_is_said_to_be() {
+        for bad in ["{", "{\"a\":1}x", "team=a", "[1", "{\"a\" 1}"] {
+            let mut builder = TagBuilder::with_capacity(1);
+            builder.push(bad.as_bytes(), |sink| assert_eq!(parse_tags(bad.as_bytes(), false, sink), Err(TagsUnreadable), "{bad}"));
+        }
+    }
+}
