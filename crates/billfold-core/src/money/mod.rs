@@ -1,4 +1,23 @@
-//! Money: exact amounts, exact sums, currencies.
-mod amount;
+//! Money: exact amounts, exact sums, currencies, and the split of a cost over time.
+//!
+//! Everything here is integer arithmetic over a decimal scale. Nothing here knows about rows, files,
+//! windows or output formats, and nothing rounds unless its name says so.
 
-pub use amount::Amount;
+mod amount;
+mod column;
+mod currency;
+mod digits;
+mod parse;
+mod prorate;
+mod remainder;
+mod sum;
+mod totals;
+
+pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, rescale};
+pub use column::{GroupOverflow, SumColumn};
+pub use currency::Currency;
+pub use parse::parse_cell;
+pub use prorate::{share_between, share_until};
+pub use remainder::largest_remainder;
+pub use sum::{ExactSum, SumOverflow};
+pub use totals::Totals;

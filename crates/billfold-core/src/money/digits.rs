@@ -1,0 +1,200 @@
+//! Digits: an integer laid out as decimal text with a point, on the stack.
+//!
+//! The one place where the plain text of amounts and sums is made. Nothing here rounds.
+
+use std::fmt;
+
+use arrow::datatypes::i256;
+
+/// Digits of the largest 256-bit integer.
+const MAX_DIGITS_256: usize = 77;
+
+/// The largest power of ten in 64 bits; integers are cut into pieces of its 19 digits.
+const PIECE: u64 = 10_000_000_000_000_000_000;
+const PIECE_DIGITS: usize = 19;
+
+/// The decimal digits of an integer's magnitude, without leading zeros, and its sign.
+pub(super) struct Digits {
+    text: [u8; MAX_DIGITS_256],
+    /// Where the first digit stands in `text`; zero has no digit at all.
+    start: usize,
+    negative: bool,
+}
+
+impl Digits {
+    pub(super) fn of_i128(value: i128) -> Digits {
+        let mut digits = Digits::none(value < 0);
+        let mut rest = value.unsigned_abs();
+        let mut end = MAX_DIGITS_256;
+        while rest > 0 {
+            digits.put((rest % u128::from(PIECE)) as u64, end);
+            rest /= u128::from(PIECE);
+            end = end.saturating_sub(PIECE_DIGITS);
+        }
+        digits.trim()
+    }
+
+    pub(super) fn of_i256(value: i256) -> Digits {
+        if let Some(narrow) = value.to_i128() {
+            return Digits::of_i128(narrow);
+        }
+        let piece = i256::from_i128(i128::from(PIECE));
+        let mut digits = Digits::none(value.is_negative());
+        let mut rest = value;
+        let mut end = MAX_DIGITS_256;
+        while rest != i256::ZERO {
+            // The remainder carries the sign of `value` and is below 10¹⁹.
+            digits.put(rest.wrapping_rem(piece).as_i128().unsigned_abs() as u64, end);
+            rest = rest.wrapping_div(piece);
+            end = end.saturating_sub(PIECE_DIGITS);
+        }
+        digits.trim()
+    }
+
+    fn none(negative: bool) -> Digits {
+        Digits {
+            text: [b'0'; MAX_DIGITS_256],
+            start: MAX_DIGITS_256,
+            negative,
+        }
+    }
+
+    /// Writes a piece so that its last digit stands before `end`.
+    fn put(&mut self, mut piece: u64, end: usize) {
+        for place in self.text[..end].iter_mut().rev() {
+            if piece == 0 {
+                break;
+            }
+            *place = b'0' + (piece % 10) as u8;
+            piece /= 10;
+        }
+    }
+
+    fn trim(mut self) -> Digits {
+        self.start = self
+            .text
+            .iter()
+            .position(|&digit| digit != b'0')
+            .unwrap_or(MAX_DIGITS_256);
+        self
+    }
+
+    /// Writes the value of `digits × 10^-scale` with exactly the decimals it needs.
+    pub(super) fn fmt_canonical(&self, scale: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = &self.text[self.start..];
+        let trailing = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
+        let needed = usize::from(scale).saturating_sub(trailing);
+        let mut out = Plain::new();
+        if digits.is_empty() {
+            out.push(b"0");
+        } else {
+            out.push_fixed(&digits[..digits.len() - (usize::from(scale) - needed)], needed);
+        }
+        // A number's padding: it takes a width, and never lets a precision cut digits off.
+        f.pad_integral(!self.negative, "", out.as_str())
+    }
+
+    /// The value of `digits × 10^-scale` with exactly `places` decimals; `scale` is at most `places`.
+    pub(super) fn to_fixed(&self, scale: u8, places: u8) -> String {
+        let mut text = String::new();
+        if self.negative {
+            text.push('-');
+        }
+        let mut out = Plain::new();
+        out.push_fixed(&self.text[self.start..], usize::from(scale));
+        text.push_str(out.as_str());
+        if scale == 0 && places > 0 {
+            text.push('.');
+        }
+        text.extend(std::iter::repeat_n(
+            '0',
+            usize::from(places.saturating_sub(scale)),
+        ));
+        text
+    }
+}
+
+/// A plain number without its sign: at most 77 digits, or a zero, a point and as many decimals as a scale has.
+struct Plain {
+    text: [u8; 2 + u8::MAX as usize],
+    len: usize,
+}
+
+impl Plain {
+    fn new() -> Plain {
+        Plain {
+            text: [b'0'; 2 + u8::MAX as usize],
+            len: 0,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        self.text[self.len..end].copy_from_slice(bytes);
+        self.len = end;
+    }
+
+    /// Pushes digits with a point before the last `scale` of them, and the zeros that this takes.
+    fn push_fixed(&mut self, digits: &[u8], scale: usize) {
+        let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+        self.push(if whole.is_empty() { b"0" } else { whole });
+        if scale > 0 {
+            self.push(b".");
+            self.len += scale - fraction.len();
+            self.push(fraction);
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        // Digits and a point are always text.
+        std::str::from_utf8(&self.text[..self.len]).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Canonical(i256, u8);
+
+    impl fmt::Display for Canonical {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Digits::of_i256(self.0).fmt_canonical(self.1, f)
+        }
+    }
+
+    #[test]
+    fn every_width_of_integer_is_laid_out() {
+        for text in [
+            "1",
+            "-9",
+            "10000000000000000000",
+            "-9999999999999999999",
+            "170141183460469231731687303715884105728",
+            "100000000000000000000000000000000000000000000000000000000000000000000000000",
+            "-57896044618658097711785492504343953926634992332820282019728792003956564819968",
+            "57896044618658097711785492504343953926634992332820282019728792003956564819967",
+        ] {
+            let value: i256 = text.parse().unwrap();
+            assert_eq!(Canonical(value, 0).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_point_stands_where_the_scale_says() {
+        for (value, scale, canonical, fixed) in [
+            (0, 0, "0", "0.000"),
+            (0, 3, "0", "0.000"),
+            (1, 3, "0.001", "0.001"),
+            (-10, 3, "-0.01", "-0.010"),
+            (1000, 3, "1", "1.000"),
+            (1000, 0, "1000", "1000.000"),
+            (12345, 1, "1234.5", "1234.500"),
+        ] {
+            assert_eq!(Canonical(i256::from_i128(value), scale).to_string(), canonical);
+            assert_eq!(Digits::of_i128(value).to_fixed(scale, 3), fixed);
+        }
+        assert_eq!(Digits::of_i128(7).to_fixed(0, 0), "7");
+        assert_eq!(Digits::of_i128(7).to_fixed(0, 255).len(), 257);
+    }
+}
