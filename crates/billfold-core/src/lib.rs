@@ -1,5 +1,45 @@
 //! billfold-core: raw cloud charges into columnar Arrow batches, and exact rollups over them.
+//!
+//! ```text
+//! charge     one row of a bill: period, cost, currency, texts, tags
+//! batch      charges of one chunk, columnar (Arrow)
+//! question   group by dimensions and period, filter, window, metric       query::ChargeQuery
+//! plan       the question bound to batch columns                          engine::Plan
+//! sums       one worker's groups; merges associatively                    engine::Sums
+//! answer     named, ordered groups with exact costs per currency          engine::Answer
+//! receipt    read = used + filtered + outside + rejected, rows and cost   engine::Receipt
+//! ```
+//!
+//! From files to sums:
+//!
+//! ```
+//! use billfold_core::dataset::{self, RunOptions};
+//! use billfold_core::query::{ChargeQuery, Dimension};
+//!
+//! # let path = std::env::temp_dir().join(format!("billfold-doc-{}.csv", std::process::id()));
+//! # std::fs::write(&path, "ChargePeriodStart,BilledCost,BillingCurrency,ServiceName\n\
+//! #   2024-03-01T00:00:00Z,0.1,USD,Storage\n2024-03-02T00:00:00Z,0.2,USD,Storage\n")?;
+//! let mut query = ChargeQuery::total();
+//! query.by = Dimension::parse_list("service_name")?;
+//! query.granularity = "monthly".parse()?;
+//!
+//! let outcome = dataset::sums(&[path.display().to_string()], query, RunOptions::default())?;
+//! let answer = outcome.answer.ok_or("no rows were rejected")?;
+//! let row = answer.row(0);
+//! assert_eq!(row.key(0), "Storage");
+//! assert_eq!(row.period().label, "2024-03");
+//! assert_eq!(row.cost().to_string(), "0.3");
+//! # std::fs::remove_file(path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod charge;
+pub mod dataset;
+pub mod engine;
 pub mod error;
 pub mod ingest;
 pub mod money;
+pub mod query;
 pub mod time;
+
+pub use error::{Error, ErrorClass, ErrorKind, Result};

@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, Int32Array, MapArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, Int32Array, MapArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Field, Int32Type, Schema, TimeUnit, TimestampMicrosecondType, i256,
+    DataType, Decimal128Type, Decimal256Type, Field, Int32Type, Schema, TimeUnit, TimestampMicrosecondType,
+    i256,
 };
 
 use crate::charge::schema::{BILLING_CURRENCY, CHARGE_PERIOD_END, TAGS};
@@ -148,10 +149,19 @@ impl ChargeBatch {
     ///
     /// Errors: a bug of ours, when lengths or types differ.
     pub fn new(parts: BatchParts) -> Result<Self> {
-        let bug = |e: arrow::error::ArrowError| Error::bug(format!("a batch does not fit the charge schema: {e}"));
-        let times = |values: Vec<i64>| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC")) };
-        if !matches!(parts.cost.data_type(), DataType::Decimal128(38, 0..=38) | DataType::Decimal256(76, 0..=38)) {
-            return Err(Error::bug(format!("a cost column of type {}", parts.cost.data_type())));
+        let bug =
+            |e: arrow::error::ArrowError| Error::bug(format!("a batch does not fit the charge schema: {e}"));
+        let times = |values: Vec<i64>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+        };
+        if !matches!(
+            parts.cost.data_type(),
+            DataType::Decimal128(38, 0..=38) | DataType::Decimal256(76, 0..=38)
+        ) {
+            return Err(Error::bug(format!(
+                "a cost column of type {}",
+                parts.cost.data_type()
+            )));
         }
         let n_text = parts.text.len();
         let has_tags = parts.tags.is_some();
@@ -174,7 +184,11 @@ impl ChargeBatch {
             columns.push(times(end));
         }
         let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(bug)?;
-        Ok(ChargeBatch { rows, n_text, has_tags })
+        Ok(ChargeBatch {
+            rows,
+            n_text,
+            has_tags,
+        })
     }
 
     /// Keeps the rows whose flag is set.
@@ -201,12 +215,19 @@ impl ChargeBatch {
 
     /// Per charge, the instant that the calendar looks at, UTC microseconds.
     pub fn start(&self) -> &[i64] {
-        self.rows.column(0).as_primitive::<TimestampMicrosecondType>().values()
+        self.rows
+            .column(0)
+            .as_primitive::<TimestampMicrosecondType>()
+            .values()
     }
 
     /// Per charge, the end of its charge period; empty when it was not asked for.
     pub fn end(&self) -> &[i64] {
-        match self.rows.columns().get(3 + self.n_text + usize::from(self.has_tags)) {
+        match self
+            .rows
+            .columns()
+            .get(3 + self.n_text + usize::from(self.has_tags))
+        {
             Some(column) => column.as_primitive::<TimestampMicrosecondType>().values(),
             None => &[],
         }
@@ -241,8 +262,13 @@ impl ChargeBatch {
 
     /// Per charge, its set of tags; None when they were not asked for.
     pub fn tags(&self) -> Option<TagColumn<'_>> {
-        let tags = self.has_tags.then(|| self.rows.column(3 + self.n_text).as_dictionary::<Int32Type>())?;
-        Some(TagColumn { codes: tags.keys(), sets: tags.values().as_map() })
+        let tags = self
+            .has_tags
+            .then(|| self.rows.column(3 + self.n_text).as_dictionary::<Int32Type>())?;
+        Some(TagColumn {
+            codes: tags.keys(),
+            sets: tags.values().as_map(),
+        })
     }
 }
 
@@ -275,7 +301,11 @@ impl<'a> TagColumn<'a> {
 }
 
 /// A cost column of 38 digits. `mantissas` of null rows must be 0.
-pub fn narrow_cost(mantissas: Vec<i128>, scale: u8, nulls: Option<arrow::buffer::NullBuffer>) -> Result<ArrayRef> {
+pub fn narrow_cost(
+    mantissas: Vec<i128>,
+    scale: u8,
+    nulls: Option<arrow::buffer::NullBuffer>,
+) -> Result<ArrayRef> {
     let array = Decimal128Array::new(mantissas.into(), nulls)
         .with_precision_and_scale(38, scale as i8)
         .map_err(|e| Error::bug(format!("a cost column of scale {scale}: {e}")))?;
@@ -283,7 +313,11 @@ pub fn narrow_cost(mantissas: Vec<i128>, scale: u8, nulls: Option<arrow::buffer:
 }
 
 /// A cost column of 76 digits. `mantissas` of null rows must be 0.
-pub fn wide_cost(mantissas: Vec<i256>, scale: u8, nulls: Option<arrow::buffer::NullBuffer>) -> Result<ArrayRef> {
+pub fn wide_cost(
+    mantissas: Vec<i256>,
+    scale: u8,
+    nulls: Option<arrow::buffer::NullBuffer>,
+) -> Result<ArrayRef> {
     let array = Decimal256Array::new(mantissas.into(), nulls)
         .with_precision_and_scale(76, scale as i8)
         .map_err(|e| Error::bug(format!("a cost column of scale {scale}: {e}")))?;

@@ -20,13 +20,18 @@ use crate::money::{Amount, POW10, rescale};
 pub struct Interner {
     table: HashTable<i32>,
     hasher: RandomState,
-    offsets: Vec<i32>,
+    offsets: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Default for Interner {
     fn default() -> Self {
-        Interner { table: HashTable::new(), hasher: RandomState::default(), offsets: vec![0], bytes: Vec::new() }
+        Interner {
+            table: HashTable::new(),
+            hasher: RandomState::default(),
+            offsets: vec![0],
+            bytes: Vec::new(),
+        }
     }
 }
 
@@ -44,21 +49,26 @@ impl Interner {
     /// The string of a code that [`Interner::intern`] gave.
     pub fn get(&self, code: i32) -> &[u8] {
         let code = code as usize;
-        &self.bytes[self.offsets[code] as usize..self.offsets[code + 1] as usize]
+        &self.bytes[self.offsets[code]..self.offsets[code + 1]]
     }
 
     /// The code of a string.
     pub fn intern(&mut self, text: &[u8]) -> i32 {
         let hash = self.hasher.hash_one(text);
-        let Interner { table, hasher, offsets, bytes } = self;
-        let get = |code: i32| &bytes[offsets[code as usize] as usize..offsets[code as usize + 1] as usize];
+        let Interner {
+            table,
+            hasher,
+            offsets,
+            bytes,
+        } = self;
+        let get = |code: i32| &bytes[offsets[code as usize]..offsets[code as usize + 1]];
         if let Some(code) = table.find(hash, |code| get(*code) == text) {
             return *code;
         }
         let code = (offsets.len() - 1) as i32;
         table.insert_unique(hash, code, |code| hasher.hash_one(get(*code)));
         bytes.extend_from_slice(text);
-        offsets.push(bytes.len() as i32);
+        offsets.push(bytes.len());
         code
     }
 
@@ -70,12 +80,21 @@ impl Interner {
                 let bytes = self.get(code as i32);
                 match map(bytes) {
                     Some(other) => Ok(other),
-                    None => std::str::from_utf8(bytes).map_err(|e| Error::bug(format!("unchecked text: {e}"))),
+                    None => {
+                        std::str::from_utf8(bytes).map_err(|e| Error::bug(format!("unchecked text: {e}")))
+                    }
                 }
             };
             return (0..self.len()).map(|code| text(code).map(Some)).collect();
         }
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets.clone()));
+        if i32::try_from(self.bytes.len()).is_err() {
+            return Err(Error::limit(
+                "limit.chunk",
+                "the texts of one chunk need more than 2 GiB",
+            ));
+        }
+        let offsets: Vec<i32> = self.offsets.iter().map(|o| *o as i32).collect();
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         StringArray::try_new(offsets, Buffer::from_slice_ref(&self.bytes), None)
             .map_err(|e| Error::bug(format!("unchecked text: {e}")))
     }
@@ -92,7 +111,11 @@ pub struct TextBuilder {
 impl TextBuilder {
     /// Room for `n_rows`.
     pub fn with_capacity(n_rows: usize) -> Self {
-        TextBuilder { interner: Interner::default(), codes: Vec::with_capacity(n_rows), last: -1 }
+        TextBuilder {
+            interner: Interner::default(),
+            codes: Vec::with_capacity(n_rows),
+            last: -1,
+        }
     }
 
     /// Adds a row. Bills repeat themselves from row to row, so the last text is looked at first.
@@ -122,7 +145,8 @@ impl TextBuilder {
 
 /// A dictionary column of given codes, all of which must be below `values.len()`.
 pub fn dictionary(codes: Vec<i32>, values: ArrayRef) -> Result<DictionaryArray<Int32Type>> {
-    DictionaryArray::try_new(Int32Array::from(codes), values).map_err(|e| Error::bug(format!("a dictionary column: {e}")))
+    DictionaryArray::try_new(Int32Array::from(codes), values)
+        .map_err(|e| Error::bug(format!("a dictionary column: {e}")))
 }
 
 /// A dictionary column of one text for all rows.
@@ -187,7 +211,8 @@ impl MoneyBuilder {
             Some(mantissa) => self.narrow.push(mantissa),
             None => {
                 let scale = self.scale;
-                self.make_wide(scale).push(widen(amount.mantissa(), amount.scale(), scale));
+                self.make_wide(scale)
+                    .push(widen(amount.mantissa(), amount.scale(), scale));
             }
         }
     }
@@ -199,7 +224,11 @@ impl MoneyBuilder {
             for value in wide {
                 *value = value.wrapping_mul(i256::from_i128(POW10[(scale - from) as usize]));
             }
-        } else if self.narrow.iter().all(|m| rescale(*m, from, scale).is_some_and(fits)) {
+        } else if self
+            .narrow
+            .iter()
+            .all(|m| rescale(*m, from, scale).is_some_and(fits))
+        {
             for mantissa in &mut self.narrow {
                 *mantissa *= POW10[(scale - from) as usize];
             }
@@ -212,7 +241,8 @@ impl MoneyBuilder {
     fn make_wide(&mut self, scale: u8) -> &mut Vec<i256> {
         let from = self.scale;
         let narrow = std::mem::take(&mut self.narrow);
-        self.wide.get_or_insert_with(|| narrow.into_iter().map(|m| widen(m, from, scale)).collect())
+        self.wide
+            .get_or_insert_with(|| narrow.into_iter().map(|m| widen(m, from, scale)).collect())
     }
 
     /// The column: Decimal128(38, scale), or Decimal256(76, scale).
@@ -255,13 +285,23 @@ impl TagBuilder {
     }
 
     /// Adds a row whose tags are written as `text`; `parse` is asked only when the text is new.
-    pub fn push(&mut self, text: &[u8], parse: impl FnOnce(&mut TagSink<'_>)) {
-        let code = if text.is_empty() { 0 } else { self.interner.intern(text) };
+    /// Returns the set's code.
+    pub fn push(&mut self, text: &[u8], parse: impl FnOnce(&mut TagSink<'_>)) -> i32 {
+        let code = if text.is_empty() {
+            0
+        } else {
+            self.interner.intern(text)
+        };
         if code as usize + 1 == self.offsets.len() {
-            parse(&mut TagSink { keys: &mut self.keys, values: &mut self.values, first: self.offsets[code as usize] as usize });
+            parse(&mut TagSink {
+                keys: &mut self.keys,
+                values: &mut self.values,
+                first: self.offsets[code as usize] as usize,
+            });
             self.offsets.push(self.keys.len() as i32);
         }
         self.codes.push(code);
+        code
     }
 
     /// The column.
@@ -269,7 +309,10 @@ impl TagBuilder {
         let bug = |e: arrow::error::ArrowError| Error::bug(format!("a column of tags: {e}"));
         let keys: ArrayRef = Arc::new(StringArray::from(self.keys));
         let values: ArrayRef = Arc::new(StringArray::from(self.values));
-        let fields = Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)]);
+        let fields = Fields::from(vec![
+            Field::new("key", DataType::Utf8, false),
+            Field::new("value", DataType::Utf8, true),
+        ]);
         let entries = StructArray::try_new(fields.clone(), vec![keys, values], None).map_err(bug)?;
         let entry_field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
@@ -291,7 +334,10 @@ impl TagSink<'_> {
     /// Adds a tag to the set.
     pub fn push(&mut self, key: &str, value: Option<&str>) {
         // Sets are small; ids may repeat with other values only in broken exports.
-        let known = self.keys[self.first..].iter().zip(&self.values[self.first..]).any(|(k, v)| k == key && v.as_deref() == value);
+        let known = self.keys[self.first..]
+            .iter()
+            .zip(&self.values[self.first..])
+            .any(|(k, v)| k == key && v.as_deref() == value);
         if !known {
             self.keys.push(key.to_owned());
             self.values.push(value.map(str::to_owned));
@@ -326,7 +372,11 @@ mod tests {
     #[test]
     fn a_large_and_a_fine_amount_stand_side_by_side() {
         let mut builder = MoneyBuilder::with_capacity(3);
-        for text in ["100000000000000000000000000000", "0.00000000000000000000000000000000000001", "-1"] {
+        for text in [
+            "100000000000000000000000000000",
+            "0.00000000000000000000000000000000000001",
+            "-1",
+        ] {
             builder.push(amount(text));
         }
         let column = builder.finish().unwrap();

@@ -58,7 +58,11 @@ impl FromStr for CostMetric {
             "billed" => CostMetric::Billed,
             "list" => CostMetric::List,
             "contracted" => CostMetric::Contracted,
-            "" => return Err(Error::usage("an empty metric; expected effective, billed, list, contracted or a cost column")),
+            "" => {
+                return Err(Error::usage(
+                    "an empty metric; expected effective, billed, list, contracted or a cost column",
+                ));
+            }
             _ => CostMetric::Source(text.to_owned()),
         })
     }
@@ -81,7 +85,9 @@ impl FromStr for Clock {
         match text {
             "charge" => Ok(Clock::Charge),
             "billing" => Ok(Clock::Billing),
-            _ => Err(Error::usage(format!("\"{text}\" is not a clock; expected charge or billing"))),
+            _ => Err(Error::usage(format!(
+                "\"{text}\" is not a clock; expected charge or billing"
+            ))),
         }
     }
 }

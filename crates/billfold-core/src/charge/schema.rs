@@ -29,13 +29,25 @@ pub struct ColumnSpec {
 }
 
 const fn text(name: &'static str, about: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: ColumnKind::Text, about }
+    ColumnSpec {
+        name,
+        kind: ColumnKind::Text,
+        about,
+    }
 }
 const fn money(name: &'static str, about: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: ColumnKind::Money, about }
+    ColumnSpec {
+        name,
+        kind: ColumnKind::Money,
+        about,
+    }
 }
 const fn time(name: &'static str, about: &'static str) -> ColumnSpec {
-    ColumnSpec { name, kind: ColumnKind::Time, about }
+    ColumnSpec {
+        name,
+        kind: ColumnKind::Time,
+        about,
+    }
 }
 
 /// Start of the charge period, inclusive.
@@ -63,7 +75,10 @@ pub const CONTRACTED_COST: &str = "contracted_cost";
 pub const COLUMNS: &[ColumnSpec] = &[
     time(CHARGE_PERIOD_START, "start of the charge period, inclusive"),
     time(CHARGE_PERIOD_END, "end of the charge period, exclusive"),
-    time(BILLING_PERIOD_START, "start of the billing period (the invoice's month), inclusive"),
+    time(
+        BILLING_PERIOD_START,
+        "start of the billing period (the invoice's month), inclusive",
+    ),
     time(BILLING_PERIOD_END, "end of the billing period, exclusive"),
     money(BILLED_COST, "basis of the invoice, not amortised"),
     money(EFFECTIVE_COST, "amortised, after all discounts"),
@@ -73,7 +88,10 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text("billing_account_id", "who is invoiced (root user, payer)"),
     text("billing_account_name", "name of who is invoiced"),
     text("billing_account_type", "kind of billing account"),
-    text("sub_account_id", "account under the billing account (user, usage account)"),
+    text(
+        "sub_account_id",
+        "account under the billing account (user, usage account)",
+    ),
     text("sub_account_name", "name of that account"),
     text("sub_account_type", "kind of that account"),
     text("operator_id", "who ordered it"),
@@ -82,7 +100,10 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text("project_name", "name of the project"),
     text("resource_group_id", "resource group"),
     text("provider", "who provides the service"),
-    text("host_provider", "who runs the place where the service is deployed"),
+    text(
+        "host_provider",
+        "who runs the place where the service is deployed",
+    ),
     text("publisher", "who produces the service"),
     text("invoice_issuer", "who issues the invoice"),
     text("region_id", "region"),
@@ -95,7 +116,10 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text("resource_name", "its name"),
     text("resource_type", "its kind"),
     text("instance_type", "its size class"),
-    text("charge_category", "usage, purchase, tax, credit or adjustment, in the export's words"),
+    text(
+        "charge_category",
+        "usage, purchase, tax, credit or adjustment, in the export's words",
+    ),
     text("charge_class", "correction or nothing"),
     text("charge_frequency", "one-time, recurring or usage-based"),
     text("charge_description", "what the provider says of the row"),
@@ -113,7 +137,10 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text("commitment_discount_status", "used or unused"),
     text("capacity_reservation_id", "capacity reservation"),
     text("capacity_reservation_status", "used or unused"),
-    text("allocated_resource_id", "resource that an allocated part belongs to"),
+    text(
+        "allocated_resource_id",
+        "resource that an allocated part belongs to",
+    ),
     text("invoice_id", "invoice"),
     text("invoice_detail_id", "line of the invoice"),
     text("order_id", "order or contract behind the charge"),
@@ -122,7 +149,11 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text("sku_price_id", "price of the SKU"),
     text("remarks", "free text of the provider"),
     text("row_id", "the provider's own key of the row"),
-    ColumnSpec { name: TAGS, kind: ColumnKind::Tags, about: "key/value labels" },
+    ColumnSpec {
+        name: TAGS,
+        kind: ColumnKind::Tags,
+        about: "key/value labels",
+    },
 ];
 
 /// Looks a column up by its name.
@@ -155,7 +186,10 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// The schema's name for what a user wrote, if the schema has one: `user_id` is `sub_account_id`.
 pub fn canonical_name(name: &str) -> Option<&'static str> {
-    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, canonical)| *canonical);
+    let name = ALIASES
+        .iter()
+        .find(|(alias, _)| *alias == name)
+        .map_or(name, |(_, canonical)| *canonical);
     column(name).map(|c| c.name)
 }
 
@@ -169,11 +203,19 @@ pub fn normalised_header(header: &str) -> String {
     let inner = match (header.rfind(['(', '（']), header.ends_with([')', '）'])) {
         (Some(open), true) => {
             let inner = header[open..].trim_matches(['(', ')', '（', '）']);
-            if inner.chars().all(|c| c.is_ascii_alphanumeric()) && !inner.is_empty() { inner } else { header }
+            if inner.chars().all(|c| c.is_ascii_alphanumeric()) && !inner.is_empty() {
+                inner
+            } else {
+                header
+            }
         }
         _ => header,
     };
-    inner.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    inner
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -182,10 +224,18 @@ mod tests {
 
     #[test]
     fn spellings_of_one_header_are_one_header() {
-        for spelling in ["lineItem/UsageType", "line_item_usage_type", "lineItem__UsageType", "\u{feff}LineItem Usage.Type"] {
+        for spelling in [
+            "lineItem/UsageType",
+            "line_item_usage_type",
+            "lineItem__UsageType",
+            "\u{feff}LineItem Usage.Type",
+        ] {
             assert_eq!(normalised_header(spelling), "lineitemusagetype");
         }
-        assert_eq!(normalised_header("Ressourcengruppe (ResourceGroup)"), "resourcegroup");
+        assert_eq!(
+            normalised_header("Ressourcengruppe (ResourceGroup)"),
+            "resourcegroup"
+        );
         assert_eq!(normalised_header("应付金额（元）"), "应付金额元");
     }
 

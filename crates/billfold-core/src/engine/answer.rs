@@ -105,7 +105,10 @@ impl<'a> AnswerRow<'a> {
 
     /// Whether this is what `top` put together.
     pub fn is_others(&self) -> bool {
-        self.answer.keys.first().is_some_and(|column| column.codes[self.idx] == KeyColumn::OTHERS)
+        self.answer
+            .keys
+            .first()
+            .is_some_and(|column| column.codes[self.idx] == KeyColumn::OTHERS)
     }
 
     /// The period.
@@ -120,7 +123,7 @@ impl<'a> AnswerRow<'a> {
 
     /// The exact cost.
     pub fn cost(&self) -> ExactSum {
-        self.answer.costs.get(self.idx)
+        self.answer.costs.get(self.idx as u32)
     }
 
     /// The charges in the group.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::money::Totals;
+use crate::money::{ExactSum, Totals};
 
 /// An answer's account of itself.
 #[derive(Debug, Clone, Default)]
@@ -95,16 +95,26 @@ impl Receipt {
         let c = &self.cost;
         let mut sides = Totals::default();
         for part in [&c.used, &c.filtered, &c.outside_window, &c.rejected] {
-            sides.add_totals(part).map_err(|_| Error::bug("the receipt's totals leave 256 bits"))?;
+            sides
+                .add_totals(part)
+                .map_err(|_| Error::bug("the receipt's totals leave 256 bits"))?;
         }
         let differs = |a: &Totals, b: &Totals| {
-            a.iter().any(|(currency, sum)| b.get(currency) != sum) || b.iter().any(|(currency, sum)| a.get(currency) != sum)
+            let zero = ExactSum::ZERO;
+            let one_way = |a: &Totals, b: &Totals| a.iter().any(|(c, sum)| b.get(c).unwrap_or(&zero) != sum);
+            one_way(a, b) || one_way(b, a)
         };
         if differs(&c.read, &sides) {
-            return Err(Error::bug(format!("the receipt's cost does not balance: read {:?}, accounted {sides:?}", c.read)));
+            return Err(Error::bug(format!(
+                "the receipt's cost does not balance: read {:?}, accounted {sides:?}",
+                c.read
+            )));
         }
         if !groups_overlap && differs(&c.used, &c.groups) {
-            return Err(Error::bug(format!("the groups add up to {:?}, the rows to {:?}", c.groups, c.used)));
+            return Err(Error::bug(format!(
+                "the groups add up to {:?}, the rows to {:?}",
+                c.groups, c.used
+            )));
         }
         Ok(())
     }

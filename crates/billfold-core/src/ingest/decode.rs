@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ingest::plan::{BoundRule, CostPlan, DecodePlan, TagPlan};
 use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
-use crate::time::{TimeError, parse_time_cell};
+use crate::time::{self, TimeError};
 
 /// The cells of a chunk.
 pub(crate) trait Cells {
@@ -42,25 +42,50 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    pub(crate) fn amount(error: &AmountError, column: usize, text: &[u8]) -> Self {
-        Fault { code: error.code(), column: Some(column), text: lossy(text), expected: error.expected().to_owned() }
+    pub(crate) fn amount(error: AmountError, column: usize, text: &[u8]) -> Self {
+        Fault {
+            code: error.code(),
+            column: Some(column),
+            text: lossy(text),
+            expected: error.expected().to_owned(),
+        }
     }
 
-    pub(crate) fn time(error: &TimeError, column: usize, text: &[u8]) -> Self {
-        Fault { code: error.code(), column: Some(column), text: lossy(text), expected: error.expected().to_owned() }
+    pub(crate) fn time(error: TimeError, column: usize, text: &[u8]) -> Self {
+        Fault {
+            code: error.code(),
+            column: Some(column),
+            text: lossy(text),
+            expected: error.expected().to_owned(),
+        }
     }
 
     pub(crate) fn missing_time(column: usize, text: &[u8]) -> Self {
-        Fault { code: "time.missing", column: Some(column), text: lossy(text), expected: "a date or time".to_owned() }
+        Fault {
+            code: "time.missing",
+            column: Some(column),
+            text: lossy(text),
+            expected: "a date or time".to_owned(),
+        }
     }
 
     pub(crate) fn order(column: usize, text: String) -> Self {
-        Fault { code: "time.order", column: Some(column), text, expected: "an end that is not before the start".to_owned() }
+        Fault {
+            code: "time.order",
+            column: Some(column),
+            text,
+            expected: "an end that is not before the start".to_owned(),
+        }
     }
 
     pub(crate) fn currency(column: usize, text: &[u8]) -> Self {
         let expected = "an ISO 4217 currency code such as USD".to_owned();
-        Fault { code: "cur.unknown", column: Some(column), text: lossy(text), expected }
+        Fault {
+            code: "cur.unknown",
+            column: Some(column),
+            text: lossy(text),
+            expected,
+        }
     }
 }
 
@@ -77,7 +102,10 @@ pub(crate) struct Judged {
 
 impl Judged {
     pub(crate) fn new(n_rows: usize) -> Self {
-        Judged { bad: vec![false; n_rows], faults: Vec::new() }
+        Judged {
+            bad: vec![false; n_rows],
+            faults: Vec::new(),
+        }
     }
 
     pub(crate) fn is_bad(&self, row: usize) -> bool {
@@ -110,12 +138,21 @@ impl Judged {
 /// Decodes the cells of a chunk. `judged` holds the rows whose structure is broken already.
 pub(crate) fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> Result<Decoded> {
     let n_rows = cells.n_rows();
-    let mut counts = RowCounts { read: n_rows as u64, ..RowCounts::default() };
+    let mut counts = RowCounts {
+        read: n_rows as u64,
+        ..RowCounts::default()
+    };
     let mut scratch = Vec::new();
 
     let charge_start = times(cells, plan, plan.start, None, &mut judged);
     let end = match plan.end {
-        Some(column) => times(cells, plan, column, Some((&charge_start, &mut counts.end_absent)), &mut judged),
+        Some(column) => times(
+            cells,
+            plan,
+            column,
+            Some((&charge_start, &mut counts.end_absent)),
+            &mut judged,
+        ),
         None => charge_start.clone(),
     };
     let start = match plan.billing_start {
@@ -131,7 +168,11 @@ pub(crate) fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: J
             Some(column) => {
                 let mut builder = TextBuilder::with_capacity(n_rows);
                 for row in 0..n_rows {
-                    let cell = if judged.is_bad(row) { &[][..] } else { cells.cell(row, *column, &mut scratch) };
+                    let cell = if judged.is_bad(row) {
+                        &[][..]
+                    } else {
+                        cells.cell(row, *column, &mut scratch)
+                    };
                     builder.push(cell);
                 }
                 builder.finish(|text| plan.rules.null_text(text))?
@@ -145,13 +186,28 @@ pub(crate) fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: J
         None => None,
     };
 
-    let parts = BatchParts { start, end: plan.keep_end.then_some(end), cost, currency, text, tags };
+    let parts = BatchParts {
+        start,
+        end: plan.keep_end.then_some(end),
+        cost,
+        currency,
+        text,
+        tags,
+    };
     let mut batch = ChargeBatch::new(parts)?;
     if !judged.is_clean() {
         batch = batch.filter(&judged.keep())?;
     }
-    let faults = judged.into_faults().into_iter().map(|(row, fault)| place_fault(cells, plan, row, fault)).collect();
-    Ok(Decoded { batch, counts, faults })
+    let faults = judged
+        .into_faults()
+        .into_iter()
+        .map(|(row, fault)| place_fault(cells, plan, row, fault))
+        .collect();
+    Ok(Decoded {
+        batch,
+        counts,
+        faults,
+    })
 }
 
 /// An instant per row. With `starts`, an empty cell means the row's start, and an earlier end is refused.
@@ -174,14 +230,14 @@ fn times<C: Cells>(
         let cell = plan.rules.typed(cells.cell(row, column, &mut scratch));
         // Neighbouring rows mostly share their period.
         if last.is_none() || cell != last_text {
-            match parse_time_cell(cell, &plan.rules.time) {
+            match time::parse_cell(cell, &plan.rules.time) {
                 Ok(instant) => {
                     last = instant;
                     last_text.clear();
                     last_text.extend_from_slice(cell);
                 }
                 Err(error) => {
-                    let mut fault = Fault::time(&error, column, cell);
+                    let mut fault = Fault::time(error, column, cell);
                     if repeats_header(cells, plan, row) {
                         fault.code = "csv.header_again";
                         fault.expected = "a row; this line repeats the header".to_owned();
@@ -238,16 +294,27 @@ fn currencies<C: Cells>(
     let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(n_rows);
     for row in 0..n_rows {
-        let cell = if judged.is_bad(row) { &[][..] } else { plan.rules.typed(cells.cell(row, column, &mut scratch)) };
+        let cell = if judged.is_bad(row) {
+            &[][..]
+        } else {
+            plan.rules.typed(cells.cell(row, column, &mut scratch))
+        };
         builder.push(cell);
     }
     let verdicts: Vec<Option<Currency>> = (0..builder.distinct().len())
         .map(|code| {
             let text = builder.distinct().get(code as i32);
-            if is_null(plan, text) { Some(fallback) } else { Currency::parse(text) }
+            if is_null(plan, text) {
+                Some(fallback)
+            } else {
+                Currency::parse(text)
+            }
         })
         .collect();
-    let texts: Vec<&'static str> = verdicts.iter().map(|v| v.map_or("", Currency::interned)).collect();
+    let texts: Vec<String> = verdicts
+        .iter()
+        .map(|v| v.map_or(String::new(), |c| c.as_str().to_owned()))
+        .collect();
     let suspicious = |v: &Option<Currency>| v.is_none_or(|c| c == Currency::UNKNOWN);
     if verdicts.iter().any(suspicious) {
         for row in 0..n_rows {
@@ -257,7 +324,8 @@ fn currencies<C: Cells>(
             }
             // A blank currency is legal on a row that costs nothing, as some providers write it.
             let free = verdicts[code as usize].is_some()
-                && cost_of(cells, plan, row, &mut scratch).is_ok_and(|(cost, _)| cost.is_none_or(|c| c.mantissa() == 0));
+                && cost_of(cells, plan, row, &mut scratch)
+                    .is_ok_and(|(cost, _)| cost.is_none_or(|c| c.mantissa() == 0));
             if !free {
                 let fault = Fault::currency(column, builder.distinct().get(code));
                 judged.refuse(row, fault);
@@ -273,7 +341,12 @@ fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {
     text.is_empty() || plan.rules.null_text(text).is_some()
 }
 
-fn costs<C: Cells>(cells: &C, plan: &DecodePlan, judged: &mut Judged, counts: &mut RowCounts) -> Result<arrow::array::ArrayRef> {
+fn costs<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    judged: &mut Judged,
+    counts: &mut RowCounts,
+) -> Result<arrow::array::ArrayRef> {
     let mut builder = MoneyBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
     for row in 0..cells.n_rows() {
@@ -308,7 +381,7 @@ fn cost_of<C: Cells>(
 ) -> Result<(Option<Amount>, bool), Fault> {
     let mut read = |column: usize| {
         let cell = plan.rules.typed(cells.cell(row, column, scratch));
-        parse_cell(cell).map_err(|error| Fault::amount(&error, column, cell))
+        parse_cell(cell).map_err(|error| Fault::amount(error, column, cell))
     };
     match &plan.cost {
         CostPlan::Column(column) => Ok((read(*column)?, false)),
@@ -342,7 +415,9 @@ fn rule_for<'p, C: Cells>(cells: &C, rules: &'p [BoundRule], row: usize) -> Opti
             let cell = cells.cell(row, rule.column, &mut scratch);
             rule.is.iter().any(|value| value == cell)
         };
-        is && rule.present.is_none_or(|column| !cells.cell(row, column, &mut scratch).is_empty())
+        is && rule
+            .present
+            .is_none_or(|column| !cells.cell(row, column, &mut scratch).is_empty())
     })
 }
 
@@ -353,17 +428,27 @@ pub(crate) fn add_parts(
 ) -> Result<Option<Amount>, Fault> {
     let mut sum = ExactSum::ZERO;
     for (column, minus) in parts {
-        let Some(amount) = read(*column)? else { return Ok(None) };
+        let Some(amount) = read(*column)? else {
+            return Ok(None);
+        };
         let amount = if *minus { -amount } else { amount };
         if sum.add_amount(amount).is_err() {
-            return Err(Fault::amount(&AmountError::Range, *column, amount.to_string().as_bytes()));
+            return Err(Fault::amount(
+                AmountError::Range,
+                *column,
+                amount.to_string().as_bytes(),
+            ));
         }
     }
     match sum.to_amount() {
         Some(amount) => Ok(Some(amount)),
         None => {
             let column = parts.first().map_or(0, |(column, _)| *column);
-            Err(Fault::amount(&AmountError::Range, column, sum.to_string().as_bytes()))
+            Err(Fault::amount(
+                AmountError::Range,
+                column,
+                sum.to_string().as_bytes(),
+            ))
         }
     }
 }
@@ -379,8 +464,8 @@ fn tag_sets<C: Cells>(
     let mut scratch = Vec::new();
     // The text that identifies a set: the tag column's text, then number and text of each filled tag column.
     let mut identity: Vec<u8> = Vec::new();
-    // Texts that could not be read, so that every row with them is counted.
-    let mut unreadable: Vec<Vec<u8>> = Vec::new();
+    // Per set, whether its text could not be read, so that every row with it is counted.
+    let mut unreadable: Vec<bool> = vec![false];
     for row in 0..cells.n_rows() {
         identity.clear();
         if judged.is_bad(row) {
@@ -403,10 +488,10 @@ fn tag_sets<C: Cells>(
                 identity.extend_from_slice(cell);
             }
         }
-        builder.push(&identity, |sink| {
-            if column_len > 0 && tags::parse_tags(&identity[..column_len], tag_plan.ids, sink).is_err() {
-                unreadable.push(identity.clone());
-            }
+        let code = builder.push(&identity, |sink| {
+            let sound =
+                column_len == 0 || tags::parse_tags(&identity[..column_len], tag_plan.ids, sink).is_ok();
+            unreadable.push(!sound);
             let mut rest = &identity[column_len..];
             while let [_, a, b, c, d, e, f, g, h, tail @ ..] = rest {
                 let column = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
@@ -415,9 +500,7 @@ fn tag_sets<C: Cells>(
                 rest = next;
             }
         });
-        if !unreadable.is_empty() && unreadable.contains(&identity) {
-            counts.tags_unreadable += 1;
-        }
+        counts.tags_unreadable += u64::from(unreadable[code as usize]);
     }
     builder.finish()
 }
@@ -433,8 +516,12 @@ fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fault: Fault)
             Some(column) => Currency::parse(plan.rules.typed(cells.cell(row, column, &mut scratch))),
             None => Some(plan.default_currency.unwrap_or(Currency::UNKNOWN)),
         };
-        let cost = cost_of(cells, plan, row, &mut scratch).ok().and_then(|(cost, _)| cost);
-        currency.zip(cost).map(|(currency, cost)| (currency.as_str().to_owned(), cost))
+        let cost = cost_of(cells, plan, row, &mut scratch)
+            .ok()
+            .and_then(|(cost, _)| cost);
+        currency
+            .zip(cost)
+            .map(|(currency, cost)| (currency.as_str().to_owned(), cost))
     };
     RowFault {
         row: row as u64,

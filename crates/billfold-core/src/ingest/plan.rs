@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::charge::schema::{
-    BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_START, CHARGE_PERIOD_END, CHARGE_PERIOD_START, EFFECTIVE_COST,
+    BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_START, CHARGE_PERIOD_END, CHARGE_PERIOD_START,
+    EFFECTIVE_COST,
 };
 use crate::charge::{Clock, CostMetric, ScanHint};
 use crate::error::{Error, Result};
@@ -45,7 +46,10 @@ pub(crate) enum CostPlan {
     /// One column; empty cells stay empty.
     Column(usize),
     /// The effective cost, and the billed cost where it is empty or absent.
-    Effective { effective: Option<usize>, billed: Option<usize> },
+    Effective {
+        effective: Option<usize>,
+        billed: Option<usize>,
+    },
     /// The effective cost by rules, and the billed cost where none fits or a part is missing.
     Rules { rules: Vec<BoundRule>, billed: usize },
 }
@@ -82,16 +86,25 @@ impl DecodePlan {
             Clock::Billing => Some(find(BILLING_PERIOD_START).ok_or_else(|| missing(BILLING_PERIOD_START))?),
         };
         let cost = match &hint.metric {
-            CostMetric::Effective if find(EFFECTIVE_COST).is_none() && !format.effective.is_empty() => CostPlan::Rules {
-                rules: format.effective.iter().filter_map(|rule| bind_rule(rule, binding)).collect(),
-                billed: find(BILLED_COST).ok_or_else(|| missing(BILLED_COST))?,
-            },
+            CostMetric::Effective if find(EFFECTIVE_COST).is_none() && !format.effective.is_empty() => {
+                CostPlan::Rules {
+                    rules: format
+                        .effective
+                        .iter()
+                        .filter_map(|rule| bind_rule(rule, binding))
+                        .collect(),
+                    billed: find(BILLED_COST).ok_or_else(|| missing(BILLED_COST))?,
+                }
+            }
             CostMetric::Effective => {
                 let (effective, billed) = (find(EFFECTIVE_COST), find(BILLED_COST));
                 if effective.is_none() && billed.is_none() {
                     return Err(missing(EFFECTIVE_COST));
                 }
-                CostPlan::Effective { effective, billed: billed.filter(|b| Some(*b) != effective) }
+                CostPlan::Effective {
+                    effective,
+                    billed: billed.filter(|b| Some(*b) != effective),
+                }
             }
             CostMetric::Source(name) => CostPlan::Column(find(name).ok_or_else(|| missing(name))?),
             metric => {
@@ -99,9 +112,16 @@ impl DecodePlan {
                 CostPlan::Column(find(column).ok_or_else(|| missing(column))?)
             }
         };
-        let default_currency = hint.default_currency.or_else(|| Currency::parse(format.cells.currency.as_bytes()));
+        let default_currency = hint
+            .default_currency
+            .or_else(|| Currency::parse(format.cells.currency.as_bytes()));
         Ok(DecodePlan {
-            headers: binding.headers.names.iter().map(|h| Arc::from(h.as_str())).collect(),
+            headers: binding
+                .headers
+                .names
+                .iter()
+                .map(|h| Arc::from(h.as_str()))
+                .collect(),
             start,
             end: find(CHARGE_PERIOD_END),
             billing_start,
@@ -122,10 +142,16 @@ impl DecodePlan {
     /// The columns that are decoded, ascending, each once.
     pub(crate) fn columns(&self) -> Vec<usize> {
         let mut columns = vec![self.start];
-        columns.extend([self.end, self.billing_start, self.currency].into_iter().flatten());
+        columns.extend(
+            [self.end, self.billing_start, self.currency]
+                .into_iter()
+                .flatten(),
+        );
         match &self.cost {
             CostPlan::Column(column) => columns.push(*column),
-            CostPlan::Effective { effective, billed } => columns.extend([effective, billed].into_iter().flatten()),
+            CostPlan::Effective { effective, billed } => {
+                columns.extend([effective, billed].into_iter().flatten())
+            }
             CostPlan::Rules { rules, billed } => {
                 columns.push(*billed);
                 for rule in rules {
@@ -148,7 +174,11 @@ impl DecodePlan {
 
 impl CellReading {
     pub(crate) fn of(format: &Format) -> Result<Self> {
-        Ok(CellReading { time: format.time_rules()?, trim: format.cells.trim, nulls: format.cells.nulls.clone() })
+        Ok(CellReading {
+            time: format.time_rules()?,
+            trim: format.cells.trim,
+            nulls: format.cells.nulls.clone(),
+        })
     }
 
     /// The text that stands for a null literal of a text column.
@@ -169,8 +199,17 @@ fn bind_rule(rule: &EffectiveRule, binding: &Binding) -> Option<BoundRule> {
         Some(name) => Some(find(name)?),
         None => None,
     };
-    let parts = rule.cost.iter().map(|part| Some((find(part.get(1..)?)?, part.starts_with('-')))).collect();
-    Some(BoundRule { column: find(&rule.column)?, is: rule.is.iter().map(|v| v.clone().into_bytes()).collect(), present, parts })
+    let parts = rule
+        .cost
+        .iter()
+        .map(|part| Some((find(part.get(1..)?)?, part.starts_with('-'))))
+        .collect();
+    Some(BoundRule {
+        column: find(&rule.column)?,
+        is: rule.is.iter().map(|v| v.clone().into_bytes()).collect(),
+        present,
+        parts,
+    })
 }
 
 /// A column that a question needs and a file lacks, with what the file offers instead.
@@ -186,6 +225,9 @@ pub(crate) fn missing_column(binding: &Binding, column: &str) -> Error {
         .map(|name| near_names(name, names.iter().copied()))
         .filter(|n| !n.is_empty())
         .collect();
-    let offer = near.first().map_or_else(|| names.iter().take(12).copied().collect::<Vec<_>>().join(", "), String::clone);
+    let offer = near.first().map_or_else(
+        || names.iter().take(12).copied().collect::<Vec<_>>().join(", "),
+        String::clone,
+    );
     Error::file("schema.column", format!("no column for {wanted}")).hint(format!("the file offers {offer}"))
 }

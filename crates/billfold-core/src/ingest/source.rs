@@ -46,7 +46,11 @@ pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for input in inputs {
         if input == "-" {
-            sources.push(Source { name: "-".into(), place: Place::Stdin, found: false });
+            sources.push(Source {
+                name: "-".into(),
+                place: Place::Stdin,
+                found: false,
+            });
             continue;
         }
         let path = Path::new(input);
@@ -61,20 +65,24 @@ pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
     let mut seen: Vec<&Source> = sources.iter().collect();
     seen.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(twice) = seen.windows(2).find(|w| w[0].place == w[1].place) {
-        return Err(Error::new(crate::error::ErrorKind::Conflict("the same file is named twice".to_owned()))
-            .in_source(&twice[0].name)
-            .hint("name it once; a row must not count twice"));
+        return Err(Error::new(crate::error::ErrorKind::Conflict(
+            "the same file is named twice".to_owned(),
+        ))
+        .in_source(&twice[0].name)
+        .hint("name it once; a row must not count twice"));
     }
     Ok(sources)
 }
 
 fn add_glob(pattern: &str, sources: &mut Vec<Source>) -> Result<()> {
     let named: Arc<str> = pattern.into();
-    let paths = glob::glob(pattern).map_err(|e| Error::usage(format!("not a glob: {e}")).in_source(&named))?;
+    let paths =
+        glob::glob(pattern).map_err(|e| Error::usage(format!("not a glob: {e}")).in_source(&named))?;
     let before = sources.len();
     for path in paths {
         let path = path.map_err(|e| Error::io("cannot be read", e.error()).in_source(&named))?;
-        let metadata = fs::metadata(&path).map_err(|e| Error::io("cannot be opened", &e).in_source(&shown(&path)))?;
+        let metadata =
+            fs::metadata(&path).map_err(|e| Error::io("cannot be opened", &e).in_source(&shown(&path)))?;
         add_path(&path, &metadata, true, sources)?;
     }
     if sources.len() == before {
@@ -90,7 +98,11 @@ fn add_path(path: &Path, metadata: &Metadata, found: bool, sources: &mut Vec<Sou
     if !(metadata.is_file() || is_pipe(metadata)) {
         return Err(Error::file("source.type", "neither a file, a folder nor a pipe").in_source(&shown(path)));
     }
-    sources.push(Source { name: shown(path), place: Place::Path(path.to_owned()), found });
+    sources.push(Source {
+        name: shown(path),
+        place: Place::Path(path.to_owned()),
+        found,
+    });
     Ok(())
 }
 
@@ -102,11 +114,14 @@ fn add_folder(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
     }
     entries.sort();
     for path in entries {
-        let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".") || n.as_encoded_bytes().starts_with(b"_"));
+        let hidden = path.file_name().is_some_and(|n| {
+            n.as_encoded_bytes().starts_with(b".") || n.as_encoded_bytes().starts_with(b"_")
+        });
         if hidden {
             continue;
         }
-        let metadata = fs::metadata(&path).map_err(|e| Error::io("cannot be opened", &e).in_source(&shown(&path)))?;
+        let metadata =
+            fs::metadata(&path).map_err(|e| Error::io("cannot be opened", &e).in_source(&shown(&path)))?;
         if metadata.is_dir() {
             add_folder(&path, sources)?;
         } else {
@@ -160,14 +175,22 @@ impl Source {
             Place::Path(path) => fs::metadata(path).ok().and_then(|m| Stamp::of(&m)),
             Place::Stdin => None,
         };
-        Ok(RawReader { inner, count, stamp, head: Vec::new(), head_at: 0 })
+        Ok(RawReader {
+            inner,
+            count,
+            stamp,
+            head: Vec::new(),
+            head_at: 0,
+        })
     }
 
     /// Opens it for reading at any place.
     pub fn open_file(&self) -> Result<File> {
         match &self.place {
             Place::Path(path) => self.open_path(path),
-            Place::Stdin => Err(Error::file("source.type", "a stream cannot be read at any place").in_source(&self.name)),
+            Place::Stdin => {
+                Err(Error::file("source.type", "a stream cannot be read at any place").in_source(&self.name))
+            }
         }
     }
 
@@ -177,12 +200,18 @@ impl Source {
 
     /// Refuses a file that changed since `before`.
     pub fn check_unchanged(&self, before: Option<Stamp>) -> Result<()> {
-        let (Place::Path(path), Some(before)) = (&self.place, before) else { return Ok(()) };
+        let (Place::Path(path), Some(before)) = (&self.place, before) else {
+            return Ok(());
+        };
         let now = fs::metadata(path).ok().and_then(|m| Stamp::of(&m));
         if now == Some(before) {
             return Ok(());
         }
-        Err(Error::file("source.changed", "the file changed while it was read").in_source(&self.name).hint("run again when it is complete"))
+        Err(
+            Error::file("source.changed", "the file changed while it was read")
+                .in_source(&self.name)
+                .hint("run again when it is complete"),
+        )
     }
 }
 
@@ -195,7 +224,10 @@ pub struct Stamp {
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Option<Self> {
-        metadata.is_file().then(|| Stamp { len_bytes: metadata.len(), modified: metadata.modified().ok() })
+        metadata.is_file().then(|| Stamp {
+            len_bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
     }
 }
 
@@ -285,13 +317,22 @@ impl Packing {
             return Ok(Packing::Gzip);
         }
         // A frame, or a skippable frame in front of one.
-        if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || (head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18]) {
+        if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+            || (head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18])
+        {
             return Ok(Packing::Zstd);
         }
         let tar = head.get(257..262) == Some(b"ustar");
-        match UNREAD.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| *name).or(tar.then_some("tar")) {
-            Some(name) => Err(Error::file("type.unsupported", format!("this is {name}, which is not read"))
-                .hint("unpack it first; CSV (plain, gzip, zstd), NDJSON, JSON and Parquet are read")),
+        match UNREAD
+            .iter()
+            .find(|(magic, _)| head.starts_with(magic))
+            .map(|(_, name)| *name)
+            .or(tar.then_some("tar"))
+        {
+            Some(name) => Err(
+                Error::file("type.unsupported", format!("this is {name}, which is not read"))
+                    .hint("unpack it first; CSV (plain, gzip, zstd), NDJSON, JSON and Parquet are read"),
+            ),
             None => Ok(Packing::Plain),
         }
     }
@@ -302,7 +343,9 @@ pub fn unpack(raw: RawReader, packing: Packing) -> io::Result<Box<dyn Read + Sen
     let buffered = BufReader::with_capacity(READ_BYTES, raw);
     Ok(match packing {
         Packing::Plain => Box::new(buffered.into_inner()),
-        Packing::Gzip => Box::new(GzipMembers { state: Some(Member::Open(GzDecoder::new(buffered))) }),
+        Packing::Gzip => Box::new(GzipMembers {
+            state: Some(Member::Open(GzDecoder::new(buffered))),
+        }),
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
     })
 }
@@ -314,13 +357,26 @@ pub fn unpack_error(packing: Packing, error: &io::Error) -> Error {
     match packing {
         Packing::Plain => Error::io("cannot be read", error),
         _ if error.raw_os_error().is_some() => Error::io("cannot be read", error),
-        Packing::Gzip if text.contains(TRAILING) => Error::file("gzip.trailing", "bytes that are no gzip member follow the last one"),
-        Packing::Gzip if truncated => Error::file("gzip.truncated", "the gzip stream ends too early").hint("fetch the file again"),
-        Packing::Gzip if text.contains("checksum") => Error::file("gzip.crc", "the gzip checksum does not fit the content"),
+        Packing::Gzip if text.contains(TRAILING) => Error::file(
+            "gzip.trailing",
+            "bytes that are no gzip member follow the last one",
+        ),
+        Packing::Gzip if truncated => {
+            Error::file("gzip.truncated", "the gzip stream ends too early").hint("fetch the file again")
+        }
+        Packing::Gzip if text.contains("checksum") => {
+            Error::file("gzip.crc", "the gzip checksum does not fit the content")
+        }
         Packing::Gzip => Error::file("gzip.corrupt", format!("not a sound gzip stream: {text}")),
-        Packing::Zstd if truncated => Error::file("zstd.truncated", "the zstd stream ends too early").hint("fetch the file again"),
-        Packing::Zstd if text.contains("too much memory") => Error::limit("limit.window", "the zstd window is larger than 128 MiB"),
-        Packing::Zstd if text.contains("checksum") => Error::file("zstd.crc", "the zstd checksum does not fit the content"),
+        Packing::Zstd if truncated => {
+            Error::file("zstd.truncated", "the zstd stream ends too early").hint("fetch the file again")
+        }
+        Packing::Zstd if text.contains("too much memory") => {
+            Error::limit("limit.window", "the zstd window is larger than 128 MiB")
+        }
+        Packing::Zstd if text.contains("checksum") => {
+            Error::file("zstd.crc", "the zstd checksum does not fit the content")
+        }
         Packing::Zstd => Error::file("zstd.corrupt", format!("not a sound zstd stream: {text}")),
     }
 }
@@ -344,8 +400,11 @@ impl<R: BufRead> Read for GzipMembers<R> {
                 None => return Ok(0),
                 Some(Member::Open(mut decoder)) => {
                     let n = decoder.read(buf)?;
-                    self.state =
-                        Some(if n == 0 && !buf.is_empty() { Member::Between(decoder.into_inner()) } else { Member::Open(decoder) });
+                    self.state = Some(if n == 0 && !buf.is_empty() {
+                        Member::Between(decoder.into_inner())
+                    } else {
+                        Member::Open(decoder)
+                    });
                     if n > 0 || buf.is_empty() {
                         return Ok(n);
                     }
@@ -390,7 +449,10 @@ mod tests {
 
     fn read(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
-        GzipMembers { state: Some(Member::Open(GzDecoder::new(bytes))) }.read_to_string(&mut text)?;
+        GzipMembers {
+            state: Some(Member::Open(GzDecoder::new(bytes))),
+        }
+        .read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -408,16 +470,30 @@ mod tests {
         let mut crc = whole.clone();
         let at = crc.len() - 6;
         crc[at] ^= 1;
-        assert_eq!(unpack_error(Packing::Gzip, &read(&crc).unwrap_err()).kind().code(), "gzip.crc");
+        assert_eq!(
+            unpack_error(Packing::Gzip, &read(&crc).unwrap_err())
+                .kind()
+                .code(),
+            "gzip.crc"
+        );
         let trailing = read(&[whole, b"junk".to_vec()].concat()).unwrap_err();
-        assert_eq!(unpack_error(Packing::Gzip, &trailing).kind().code(), "gzip.trailing");
+        assert_eq!(
+            unpack_error(Packing::Gzip, &trailing).kind().code(),
+            "gzip.trailing"
+        );
     }
 
     #[test]
     fn packings_are_told_by_their_first_bytes() {
         assert_eq!(Packing::of(&gz("x")).unwrap(), Packing::Gzip);
-        assert_eq!(Packing::of(&zstd::encode_all(&b"x"[..], 1).unwrap()).unwrap(), Packing::Zstd);
+        assert_eq!(
+            Packing::of(&zstd::encode_all(&b"x"[..], 1).unwrap()).unwrap(),
+            Packing::Zstd
+        );
         assert_eq!(Packing::of(b"a,b\n").unwrap(), Packing::Plain);
-        assert_eq!(Packing::of(b"PK\x03\x04rest").unwrap_err().kind().code(), "type.unsupported");
+        assert_eq!(
+            Packing::of(b"PK\x03\x04rest").unwrap_err().kind().code(),
+            "type.unsupported"
+        );
     }
 }

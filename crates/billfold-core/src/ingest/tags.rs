@@ -51,15 +51,24 @@ fn parse_list(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> 
         let item = item.get();
         if item.starts_with('{') {
             let members = members(item).ok_or(TagsUnreadable)?;
-            let find = |names: &[&str]| members.iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, raw)| *raw);
-            let key = find(KEY_NAMES).and_then(|raw| string_value(raw.get())).ok_or(TagsUnreadable)?;
+            let find = |names: &[&str]| {
+                members
+                    .iter()
+                    .find(|(name, _)| names.contains(&name.as_str()))
+                    .map(|(_, raw)| *raw)
+            };
+            let key = find(KEY_NAMES)
+                .and_then(|raw| string_value(raw.get()))
+                .ok_or(TagsUnreadable)?;
             match find(VALUE_NAMES) {
                 Some(raw) => push_value(&key, raw, sink),
                 None => sink.push(&key, None),
             }
         } else if item.starts_with('[') {
             let pair: Vec<String> = serde_json::from_str(item).map_err(|_| TagsUnreadable)?;
-            let [key, value] = pair.as_slice() else { return Err(TagsUnreadable) };
+            let [key, value] = pair.as_slice() else {
+                return Err(TagsUnreadable);
+            };
             sink.push(key, Some(value));
         } else {
             sink.push(&string_value(item).ok_or(TagsUnreadable)?, None);
@@ -77,7 +86,11 @@ fn push_value(key: &str, raw: &RawValue, sink: &mut TagSink<'_>) {
 }
 
 fn string_value(json: &str) -> Option<String> {
-    if json.starts_with('"') { serde_json::from_str(json).ok() } else { Some(json.to_owned()) }
+    if json.starts_with('"') {
+        serde_json::from_str(json).ok()
+    } else {
+        Some(json.to_owned())
+    }
 }
 
 /// The members of a JSON object in their order, values unread.
@@ -113,30 +126,62 @@ mod tests {
     #[track_caller]
     fn check(text: &str, ids: bool, expected: &[(&str, Option<&str>)]) {
         let mut builder = TagBuilder::with_capacity(1);
-        builder.push(text.as_bytes(), |sink| parse_tags(text.as_bytes(), ids, sink).unwrap());
+        builder.push(text.as_bytes(), |sink| {
+            parse_tags(text.as_bytes(), ids, sink).unwrap()
+        });
         let column = builder.finish().unwrap();
         let sets = column.values().as_map();
-        let (keys, values) = (sets.keys().as_string::<i32>().clone(), sets.values().as_string::<i32>().clone());
+        let (keys, values) = (
+            sets.keys().as_string::<i32>().clone(),
+            sets.values().as_string::<i32>().clone(),
+        );
         let found: Vec<_> = keys.iter().map(Option::unwrap).zip(values.iter()).collect();
         assert_eq!(found, expected);
     }
 
     #[test]
     fn every_shape_of_tags_is_read() {
-        check(r#"{"team":"a","n":1.50,"flag":true,"none":null,"":""}"#, false,
-            &[("team", Some("a")), ("n", Some("1.50")), ("flag", Some("true")), ("none", None), ("", Some(""))]);
-        check(r#""team": "a", "env":"b""#, false, &[("team", Some("a")), ("env", Some("b"))]);
-        check(r#"[{"key":"team","value":"a"},{"TagKey":"env","TagValue":"b"}]"#, false, &[("team", Some("a")), ("env", Some("b"))]);
+        check(
+            r#"{"team":"a","n":1.50,"flag":true,"none":null,"":""}"#,
+            false,
+            &[
+                ("team", Some("a")),
+                ("n", Some("1.50")),
+                ("flag", Some("true")),
+                ("none", None),
+                ("", Some("")),
+            ],
+        );
+        check(
+            r#""team": "a", "env":"b""#,
+            false,
+            &[("team", Some("a")), ("env", Some("b"))],
+        );
+        check(
+            r#"[{"key":"team","value":"a"},{"TagKey":"env","TagValue":"b"}]"#,
+            false,
+            &[("team", Some("a")), ("env", Some("b"))],
+        );
         check(r#"["tag-1","tag-2"]"#, true, &[("tag-1", None), ("tag-2", None)]);
         check(r#"[{"tag_id":"tag-1","tag_name":"x"}]"#, true, &[("tag-1", None)]);
-        check("tag-1;tag-2, tag-3", true, &[("tag-1", None), ("tag-2", None), ("tag-3", None)]);
+        check(
+            "tag-1;tag-2, tag-3",
+            true,
+            &[("tag-1", None), ("tag-2", None), ("tag-3", None)],
+        );
     }
 
     #[test]
     fn what_is_no_tags_is_said_to_be() {
         for bad in ["{", "{\"a\":1}x", "team=a", "[1", "{\"a\" 1}"] {
             let mut builder = TagBuilder::with_capacity(1);
-            builder.push(bad.as_bytes(), |sink| assert_eq!(parse_tags(bad.as_bytes(), false, sink), Err(TagsUnreadable), "{bad}"));
+            builder.push(bad.as_bytes(), |sink| {
+                assert_eq!(
+                    parse_tags(bad.as_bytes(), false, sink),
+                    Err(TagsUnreadable),
+                    "{bad}"
+                )
+            });
         }
     }
 }

@@ -42,10 +42,16 @@ impl Dimension {
             if key.is_empty() {
                 return Err(Error::usage("\"tag:\" names no tag").hint("write tag:KEY, such as tag:team"));
             }
-            return Ok(Dimension { name: text.trim_start().to_owned(), source: DimensionSource::TagKey(key.to_owned()) });
+            return Ok(Dimension {
+                name: text.trim_start().to_owned(),
+                source: DimensionSource::TagKey(key.to_owned()),
+            });
         }
         if name == "tag_id" || name == "tag" {
-            return Ok(Dimension { name, source: DimensionSource::TagId });
+            return Ok(Dimension {
+                name,
+                source: DimensionSource::TagId,
+            });
         }
         let source = match schema::canonical_name(&name) {
             Some(column) => {
@@ -53,11 +59,15 @@ impl Dimension {
                 match kind {
                     Some(ColumnKind::Text) | None => {}
                     Some(ColumnKind::Tags) => {
-                        return Err(Error::usage("all tags together are no dimension").hint("use tag_id, or tag:KEY"));
+                        return Err(
+                            Error::usage("all tags together are no dimension").hint("use tag_id, or tag:KEY")
+                        );
                     }
                     Some(ColumnKind::Money) => {
-                        return Err(Error::usage(format!("{name} is an amount; one cannot group by it"))
-                            .hint("choose what is summed with --metric"));
+                        return Err(
+                            Error::usage(format!("{name} is an amount; one cannot group by it"))
+                                .hint("choose what is summed with --metric"),
+                        );
                     }
                     Some(ColumnKind::Time) => {
                         return Err(Error::usage(format!("{name} is a time; one cannot group by it"))
@@ -77,7 +87,10 @@ impl Dimension {
         for part in text.split(',') {
             let dimension = Dimension::parse(part)?;
             if list.iter().any(|d| d.source == dimension.source) {
-                return Err(Error::usage(format!("dimension {} is asked for twice", dimension.name)));
+                return Err(Error::usage(format!(
+                    "dimension {} is asked for twice",
+                    dimension.name
+                )));
             }
             list.push(dimension);
         }
@@ -104,13 +117,23 @@ mod tests {
 
     #[test]
     fn a_tag_key_may_hold_anything_but_nothing() {
-        assert_eq!(Dimension::parse("tag: org").unwrap().source, DimensionSource::TagKey(" org".into()));
+        assert_eq!(
+            Dimension::parse("tag: org").unwrap().source,
+            DimensionSource::TagKey(" org".into())
+        );
         assert!(Dimension::parse("tag:").is_err());
     }
 
     #[test]
     fn money_times_and_repeats_are_refused() {
-        for bad in ["billed_cost", "charge_period_start", "tags", "", "zone,zone_id", "project_id,,zone_id"] {
+        for bad in [
+            "billed_cost",
+            "charge_period_start",
+            "tags",
+            "",
+            "zone,zone_id",
+            "project_id,,zone_id",
+        ] {
             assert!(Dimension::parse_list(bad).is_err(), "{bad}");
         }
     }

@@ -97,7 +97,11 @@ impl Condition {
                 _ => Ok(Test::Prefix(v)),
             })
             .collect::<Result<_>>()?;
-        Ok(Condition { dimension, any_of, negated })
+        Ok(Condition {
+            dimension,
+            any_of,
+            negated,
+        })
     }
 
     /// Whether a row whose dimension has exactly one value counts.
@@ -111,9 +115,9 @@ impl Filter {
     pub fn new(conditions: impl IntoIterator<Item = Condition>) -> Self {
         let mut merged: Vec<Condition> = Vec::new();
         for condition in conditions {
-            let same = merged
-                .iter_mut()
-                .find(|c| !c.negated && !condition.negated && c.dimension.source == condition.dimension.source);
+            let same = merged.iter_mut().find(|c| {
+                !c.negated && !condition.negated && c.dimension.source == condition.dimension.source
+            });
             match same {
                 Some(earlier) => earlier.any_of.extend(condition.any_of),
                 None => merged.push(condition),

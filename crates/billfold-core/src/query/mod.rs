@@ -6,16 +6,13 @@ pub mod filter;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::Weekday;
-use chrono_tz::Tz;
-
 pub use dimension::{Dimension, DimensionSource};
 pub use filter::{Condition, Filter, Test};
 
 pub use crate::charge::{Clock, CostMetric};
 use crate::error::{Error, Result};
 use crate::money::Currency;
-use crate::time::{Calendar, Granularity, Window};
+use crate::time::{Calendar, Granularity, Month, Tz, Weekday, Window};
 
 /// One question about charges. It means the same for every dialect that asks it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +25,8 @@ pub struct ChargeQuery {
     pub zone: Tz,
     /// First day of a week.
     pub week_start: Weekday,
-    /// First month of a year, 1 to 12.
-    pub fiscal_start: u32,
+    /// First month of a year.
+    pub fiscal_start: Month,
     /// The rows' instants that count, half-open.
     pub window: Window,
     /// Which period of a charge the calendar looks at.
@@ -62,7 +59,7 @@ impl ChargeQuery {
             granularity: Granularity::Total,
             zone: Tz::UTC,
             week_start: Weekday::Mon,
-            fiscal_start: 1,
+            fiscal_start: Month::January,
             window: Window::ALL,
             clock: Clock::Charge,
             metric: CostMetric::Effective,
@@ -83,7 +80,12 @@ impl ChargeQuery {
         let column = crate::charge::schema::canonical_name(column).unwrap_or(column);
         let wanted = DimensionSource::Column(column.to_owned());
         let conditions = self.filter.conditions.iter_mut().map(|c| &mut c.dimension);
-        for dimension in self.by.iter_mut().chain(conditions).filter(|d| d.source == wanted) {
+        for dimension in self
+            .by
+            .iter_mut()
+            .chain(conditions)
+            .filter(|d| d.source == wanted)
+        {
             dimension.source = from.clone();
         }
     }
@@ -116,7 +118,9 @@ impl FromStr for Allocation {
         match text {
             "start" => Ok(Allocation::Start),
             "prorate" => Ok(Allocation::Prorate),
-            _ => Err(Error::usage(format!("\"{text}\" is not an allocation; expected start or prorate"))),
+            _ => Err(Error::usage(format!(
+                "\"{text}\" is not an allocation; expected start or prorate"
+            ))),
         }
     }
 }

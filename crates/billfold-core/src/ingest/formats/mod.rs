@@ -14,8 +14,11 @@ use crate::charge::schema::{self, ColumnKind, normalised_header};
 use crate::error::{Error, Result};
 use crate::time::{DateOrder, TimeRules};
 
-const BUILT_IN: &[&str] =
-    &[include_str!("focus.toml"), include_str!("aws-cur.toml"), include_str!("qingcloud-records.toml")];
+const BUILT_IN: &[&str] = &[
+    include_str!("focus.toml"),
+    include_str!("aws-cur.toml"),
+    include_str!("qingcloud-records.toml"),
+];
 
 /// One export format.
 #[derive(Debug, Clone, Deserialize)]
@@ -141,24 +144,31 @@ impl Format {
     ///
     /// Errors: what is not TOML or names an unknown member, zone or schema column, with the place in the text.
     pub fn parse(text: &str) -> Result<Self> {
-        let format: Format = toml::from_str(text).map_err(|e| Error::usage(format!("not a mapping file: {e}")))?;
+        let format: Format =
+            toml::from_str(text).map_err(|e| Error::usage(format!("not a mapping file: {e}")))?;
         format.time_rules()?;
         for (column, headers) in &format.columns {
             if schema::column(column).is_none_or(|c| c.kind == ColumnKind::Tags) {
                 let near = near_names(column, schema::COLUMNS.iter().map(|c| c.name));
-                return Err(Error::usage(format!("[columns] {column}: no column of the charge schema"))
-                    .hint(format!("near names: {near}")));
+                return Err(
+                    Error::usage(format!("[columns] {column}: no column of the charge schema"))
+                        .hint(format!("near names: {near}")),
+                );
             }
             if headers.is_empty() {
                 return Err(Error::usage(format!("[columns] {column}: no header given")));
             }
         }
         if format.recognise.need.is_empty() || format.recognise.need.iter().any(Vec::is_empty) {
-            return Err(Error::usage("[recognise] need: give at least one header in every list"));
+            return Err(Error::usage(
+                "[recognise] need: give at least one header in every list",
+            ));
         }
         for rule in &format.effective {
             if let Some(bad) = rule.cost.iter().find(|c| !c.starts_with(['+', '-'])) {
-                return Err(Error::usage(format!("[[effective]] cost \"{bad}\": write + or - in front of the header")));
+                return Err(Error::usage(format!(
+                    "[[effective]] cost \"{bad}\": write + or - in front of the header"
+                )));
             }
         }
         Ok(format)
@@ -168,7 +178,11 @@ impl Format {
     pub fn built_in() -> Result<Vec<Arc<Format>>> {
         BUILT_IN
             .iter()
-            .map(|text| Format::parse(text).map(Arc::new).map_err(|e| Error::bug(format!("a built-in format: {e}"))))
+            .map(|text| {
+                Format::parse(text)
+                    .map(Arc::new)
+                    .map_err(|e| Error::bug(format!("a built-in format: {e}")))
+            })
             .collect()
     }
 
@@ -178,19 +192,31 @@ impl Format {
         let date_order = match self.cells.dates.as_str() {
             "mdy" => DateOrder::Mdy,
             "dmy" => DateOrder::Dmy,
-            other => return Err(Error::usage(format!("[cells] dates \"{other}\": expected mdy or dmy"))),
+            other => {
+                return Err(Error::usage(format!(
+                    "[cells] dates \"{other}\": expected mdy or dmy"
+                )));
+            }
         };
         Ok(TimeRules { zone, date_order })
     }
 
     /// The headers of this format that are missing, one list per unmet need; empty when it is this format.
     pub fn missing(&self, headers: &Headers) -> Vec<&[String]> {
-        self.recognise.need.iter().filter(|names| headers.find(names).is_none()).map(Vec::as_slice).collect()
+        self.recognise
+            .need
+            .iter()
+            .filter(|names| headers.find(names).is_none())
+            .map(Vec::as_slice)
+            .collect()
     }
 
     /// How many columns of the schema the headers feed.
     pub fn score(&self, headers: &Headers) -> usize {
-        self.columns.values().filter(|names| headers.find(names).is_some()).count()
+        self.columns
+            .values()
+            .filter(|names| headers.find(names).is_some())
+            .count()
     }
 
     /// `FOCUS cost and usage 1.2`, as far as the columns tell.
@@ -202,7 +228,10 @@ impl Format {
                 headers.find(std::slice::from_ref(name)).is_some()
             }
         };
-        self.versions.iter().find(|v| v.when.iter().all(|name| present(v, name))).map(|v| v.name.as_str())
+        self.versions
+            .iter()
+            .find(|v| v.when.iter().all(|name| present(v, name)))
+            .map(|v| v.name.as_str())
     }
 }
 
@@ -223,17 +252,27 @@ impl Headers {
 
     /// The first of the aliases that is a header: spelled exactly (but for case) before spelled alike.
     pub fn find(&self, aliases: &[String]) -> Option<usize> {
-        let exact = |alias: &String| self.names.iter().position(|n| n.trim_start_matches('\u{feff}').eq_ignore_ascii_case(alias));
+        let exact = |alias: &String| {
+            self.names
+                .iter()
+                .position(|n| n.trim_start_matches('\u{feff}').eq_ignore_ascii_case(alias))
+        };
         let alike = |alias: &String| {
             let alias = normalised_header(alias);
             self.normalised.iter().position(|n| *n == alias)
         };
-        aliases.iter().find_map(exact).or_else(|| aliases.iter().find_map(alike))
+        aliases
+            .iter()
+            .find_map(exact)
+            .or_else(|| aliases.iter().find_map(alike))
     }
 
     /// The header that a user means by a name: exact, but for case, then spelled alike.
     pub fn find_one(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|n| n == name).or_else(|| self.find(&[name.to_owned()]))
+        self.names
+            .iter()
+            .position(|n| n == name)
+            .or_else(|| self.find(&[name.to_owned()]))
     }
 }
 
@@ -261,7 +300,13 @@ impl Binding {
     pub fn new(format: &Arc<Format>, headers: Headers) -> Self {
         let columns: BTreeMap<&'static str, usize> = schema::COLUMNS
             .iter()
-            .filter_map(|c| format.columns.get(c.name).and_then(|names| headers.find(names)).map(|i| (c.name, i)))
+            .filter_map(|c| {
+                format
+                    .columns
+                    .get(c.name)
+                    .and_then(|names| headers.find(names))
+                    .map(|i| (c.name, i))
+            })
             .collect();
         let tag_column = headers.find(&format.tags.column);
         let tag_columns = headers
@@ -271,9 +316,22 @@ impl Binding {
             .filter(|(i, _)| Some(*i) != tag_column)
             .filter_map(|(i, header)| Some((i, tag_key(header, &format.tags.prefix)?.to_owned())))
             .collect();
-        let money_columns = format.money.also.iter().filter_map(|name| headers.find(std::slice::from_ref(name))).collect();
+        let money_columns = format
+            .money
+            .also
+            .iter()
+            .filter_map(|name| headers.find(std::slice::from_ref(name)))
+            .collect();
         let version = format.version(&headers).map(str::to_owned);
-        Binding { format: Arc::clone(format), version, headers, columns, tag_column, tag_columns, money_columns }
+        Binding {
+            format: Arc::clone(format),
+            version,
+            headers,
+            columns,
+            tag_column,
+            tag_columns,
+            money_columns,
+        }
     }
 
     /// `focus 1.2`.
@@ -323,14 +381,18 @@ fn tag_key<'a>(header: &'a str, prefixes: &[String]) -> Option<&'a str> {
 /// The format whose needs are met and that feeds the most columns wins. Errors: `schema.column` when
 /// none fits, with the nearest formats and what they miss; a tie names both.
 pub fn recognise(formats: &[Arc<Format>], headers: Headers) -> Result<Binding> {
-    let mut fitting: Vec<(usize, &Arc<Format>)> =
-        formats.iter().filter(|f| f.missing(&headers).is_empty()).map(|f| (f.score(&headers), f)).collect();
+    let mut fitting: Vec<(usize, &Arc<Format>)> = formats
+        .iter()
+        .filter(|f| f.missing(&headers).is_empty())
+        .map(|f| (f.score(&headers), f))
+        .collect();
     fitting.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     match fitting.as_slice() {
-        [(first, a), (second, b), ..] if first == second => {
-            Err(Error::file("schema.ambiguous", format!("the columns fit {} and {} equally", a.name, b.name))
-                .hint("name one with --source-format NAME"))
-        }
+        [(first, a), (second, b), ..] if first == second => Err(Error::file(
+            "schema.ambiguous",
+            format!("the columns fit {} and {} equally", a.name, b.name),
+        )
+        .hint("name one with --source-format NAME")),
         [(_, format), ..] => Ok(Binding::new(format, headers)),
         [] => Err(unknown_format(formats, &headers)),
     }
@@ -338,33 +400,56 @@ pub fn recognise(formats: &[Arc<Format>], headers: Headers) -> Result<Binding> {
 
 /// `schema.header` where nothing looks like a header, else `schema.column` with the nearest formats.
 pub fn unknown_format(formats: &[Arc<Format>], headers: &Headers) -> Error {
-    let mut near: Vec<(usize, &Arc<Format>)> = formats.iter().map(|f| (f.score(headers), f)).filter(|(s, _)| *s > 0).collect();
+    let mut near: Vec<(usize, &Arc<Format>)> = formats
+        .iter()
+        .map(|f| (f.score(headers), f))
+        .filter(|(s, _)| *s > 0)
+        .collect();
     near.sort_by_key(|(score, f)| (f.missing(headers).len(), std::cmp::Reverse(*score)));
     let found: Vec<&str> = headers.names.iter().take(8).map(String::as_str).collect();
-    let more = if headers.names.len() > found.len() { ", …" } else { "" };
+    let more = if headers.names.len() > found.len() {
+        ", …"
+    } else {
+        ""
+    };
     let found = format!("{}{more}", found.join(", "));
     if near.is_empty() {
         let known: Vec<&str> = formats.iter().map(|f| f.name.as_str()).collect();
-        return Error::file("schema.header", format!("no known bill: the columns are {found}"))
-            .hint(format!("known formats: {}; describe your own with --mapping FILE.toml", known.join(", ")));
+        return Error::file("schema.header", format!("no known bill: the columns are {found}")).hint(
+            format!(
+                "known formats: {}; describe your own with --mapping FILE.toml",
+                known.join(", ")
+            ),
+        );
     }
     let lines: Vec<String> = near
         .iter()
         .take(2)
         .map(|(_, f)| {
-            let missing: Vec<String> = f.missing(headers).iter().map(|names| names.join(" or ")).collect();
+            let missing: Vec<String> = f
+                .missing(headers)
+                .iter()
+                .map(|names| names.join(" or "))
+                .collect();
             let alike: Vec<String> = f
                 .missing(headers)
                 .iter()
                 .map(|names| near_names(&names[0], headers.names.iter().map(String::as_str)))
                 .filter(|n| !n.is_empty())
                 .collect();
-            let alike = if alike.is_empty() { String::new() } else { format!(" (near names here: {})", alike.join(", ")) };
+            let alike = if alike.is_empty() {
+                String::new()
+            } else {
+                format!(" (near names here: {})", alike.join(", "))
+            };
             format!("for {} it lacks {}{alike}", f.name, missing.join(", "))
         })
         .collect();
-    Error::file("schema.column", format!("no known bill; {}; the columns are {found}", lines.join("; ")))
-        .hint("describe your own format with --mapping FILE.toml")
+    Error::file(
+        "schema.column",
+        format!("no known bill; {}; the columns are {found}", lines.join("; ")),
+    )
+    .hint("describe your own format with --mapping FILE.toml")
 }
 
 /// The names nearest to one that was not found, comma-separated: alike by normal form, part, or few edits.
@@ -383,7 +468,12 @@ pub fn near_names<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Strin
         .collect();
     scored.sort();
     scored.dedup_by_key(|(_, n)| *n);
-    scored.into_iter().take(5).map(|(_, n)| n).collect::<Vec<_>>().join(", ")
+    scored
+        .into_iter()
+        .take(5)
+        .map(|(_, n)| n)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn edit_distance(a: &str, b: &str) -> usize {
@@ -417,29 +507,64 @@ mod tests {
 
     #[test]
     fn versions_are_told_by_their_columns() {
-        assert_eq!(recognised(&["lineItem/UnblendedCost", "lineItem/UsageStartDate"]).unwrap(), "aws-cur legacy");
-        assert_eq!(recognised(&["line_item_unblended_cost", "line_item_usage_start_date"]).unwrap(), "aws-cur 2.0");
-        assert_eq!(recognised(&["BilledCost", "ChargePeriodStart", "BillingCurrency", "EffectiveCost"]).unwrap(), "focus 1.0");
-        assert_eq!(recognised(&["fee", "start_time", "resource_id", "user_id"]).unwrap(), "qingcloud-records");
+        assert_eq!(
+            recognised(&["lineItem/UnblendedCost", "lineItem/UsageStartDate"]).unwrap(),
+            "aws-cur legacy"
+        );
+        assert_eq!(
+            recognised(&["line_item_unblended_cost", "line_item_usage_start_date"]).unwrap(),
+            "aws-cur 2.0"
+        );
+        assert_eq!(
+            recognised(&[
+                "BilledCost",
+                "ChargePeriodStart",
+                "BillingCurrency",
+                "EffectiveCost"
+            ])
+            .unwrap(),
+            "focus 1.0"
+        );
+        assert_eq!(
+            recognised(&["fee", "start_time", "resource_id", "user_id"]).unwrap(),
+            "qingcloud-records"
+        );
     }
 
     #[test]
     fn an_unknown_header_names_the_nearest_format_and_what_it_lacks() {
         let error = recognised(&["BiledCost", "ChargePeriodStart", "BillingCurrency"]).unwrap_err();
         assert_eq!(error.kind().code(), "schema.column");
-        assert!(error.to_string().contains("BilledCost") && error.to_string().contains("BiledCost"), "{error}");
-        assert_eq!(recognised(&["a", "b"]).unwrap_err().kind().code(), "schema.header");
+        assert!(
+            error.to_string().contains("BilledCost") && error.to_string().contains("BiledCost"),
+            "{error}"
+        );
+        assert_eq!(
+            recognised(&["a", "b"]).unwrap_err().kind().code(),
+            "schema.header"
+        );
     }
 
     #[test]
     fn a_column_per_tag_keeps_the_key_as_it_stands() {
         let headers = Headers::new(
-            ["lineItem/UnblendedCost", "lineItem/UsageStartDate", "resourceTags/user:Cost Center", "resourceTags/aws:createdBy"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "lineItem/UnblendedCost",
+                "lineItem/UsageStartDate",
+                "resourceTags/user:Cost Center",
+                "resourceTags/aws:createdBy",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         );
         let binding = recognise(&Format::built_in().unwrap(), headers).unwrap();
-        assert_eq!(binding.tag_columns, [(2, "user:Cost Center".to_owned()), (3, "aws:createdBy".to_owned())]);
+        assert_eq!(
+            binding.tag_columns,
+            [
+                (2, "user:Cost Center".to_owned()),
+                (3, "aws:createdBy".to_owned())
+            ]
+        );
     }
 
     #[test]
@@ -448,6 +573,9 @@ mod tests {
             "name = \"x\"\ntitle = \"x\"\n[recognise]\nneed = [[\"a\"]]\n[columns]\nbiled_cost = [\"a\"]\n",
         )
         .unwrap_err();
-        assert!(error.hint_text().is_some_and(|h| h.contains("billed_cost")), "{error}");
+        assert!(
+            error.hint_text().is_some_and(|h| h.contains("billed_cost")),
+            "{error}"
+        );
     }
 }

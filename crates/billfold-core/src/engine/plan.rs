@@ -1,0 +1,107 @@
+//! The plan: a question with everything refused that a user can get wrong, bound to batch columns.
+//! Stage: bound request. Plain data.
+
+use crate::charge::ScanHint;
+use crate::error::{Error, Result};
+use crate::query::{Allocation, ChargeQuery, Clock, Condition, Dimension, DimensionSource};
+use crate::time::Calendar;
+
+/// A question, bound.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The question.
+    pub query: ChargeQuery,
+    /// The calendar of its periods.
+    pub calendar: Calendar,
+    /// Per dimension, where a batch keeps its values.
+    pub dimensions: Vec<BatchColumn>,
+    /// The filters, with where a batch keeps what they test.
+    pub conditions: Vec<(BatchColumn, Condition)>,
+    /// What a scan must bring.
+    pub hint: ScanHint,
+}
+
+/// Where a batch keeps the values of a dimension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BatchColumn {
+    /// Text column of this index.
+    Text(usize),
+    /// Every tag.
+    TagId,
+    /// The value of one tag.
+    TagKey(String),
+    /// One text for all rows.
+    Constant(String),
+}
+
+impl Plan {
+    /// Binds a question.
+    ///
+    /// Errors: a question that contradicts itself (proration with the billing clock, `top` without a
+    /// dimension, months outside 1 to 12).
+    pub fn new(query: ChargeQuery) -> Result<Self> {
+        if query.allocation == Allocation::Prorate && query.clock == Clock::Billing {
+            return Err(Error::usage(
+                "proration splits charge periods, and the billing clock does not look at them",
+            )
+            .hint("use --allocate start with --clock billing"));
+        }
+        if query.top == Some(0) {
+            return Err(Error::usage("--top 0 keeps nothing").hint("give at least 1"));
+        }
+        if query.top.is_some() && query.by.is_empty() {
+            return Err(
+                Error::usage("--top needs a dimension to rank").hint("add --by, such as --by project_id")
+            );
+        }
+        let mut hint = ScanHint {
+            text: Vec::new(),
+            tags: false,
+            metric: query.metric.clone(),
+            clock: query.clock,
+            default_currency: query.default_currency,
+            window: query.window,
+            spans: query.allocation == Allocation::Prorate,
+        };
+        let dimensions = query.by.iter().map(|d| bind(d, &mut hint)).collect();
+        let conditions = query
+            .filter
+            .conditions
+            .iter()
+            .map(|c| (bind(&c.dimension, &mut hint), c.clone()))
+            .collect();
+        Ok(Plan {
+            calendar: query.calendar(),
+            query,
+            dimensions,
+            conditions,
+            hint,
+        })
+    }
+
+    /// Whether a row may count in several groups.
+    pub fn groups_overlap(&self) -> bool {
+        self.dimensions.contains(&BatchColumn::TagId)
+    }
+}
+
+fn bind(dimension: &Dimension, hint: &mut ScanHint) -> BatchColumn {
+    match &dimension.source {
+        DimensionSource::Column(name) => {
+            let known = hint.text.iter().position(|n| n == name);
+            BatchColumn::Text(known.unwrap_or_else(|| {
+                hint.text.push(name.clone());
+                hint.text.len() - 1
+            }))
+        }
+        DimensionSource::TagId => {
+            hint.tags = true;
+            BatchColumn::TagId
+        }
+        DimensionSource::TagKey(key) => {
+            hint.tags = true;
+            BatchColumn::TagKey(key.clone())
+        }
+        DimensionSource::Text(text) => BatchColumn::Constant(text.clone()),
+    }
+}

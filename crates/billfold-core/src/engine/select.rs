@@ -1,0 +1,84 @@
+//! Which rows of a batch count: filters, judged once per distinct value.
+
+use arrow::array::{Array, AsArray, DictionaryArray, StringArray};
+use arrow::datatypes::Int32Type;
+
+use super::plan::{BatchColumn, Plan};
+use crate::charge::ChargeBatch;
+use crate::charge::batch::TagColumn;
+use crate::query::Condition;
+
+/// The text of a tag as `tag_id` shows it: `key=value`, or the key alone where the tag has no value.
+pub(crate) fn tag_text(key: &str, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("{key}={value}"),
+        None => key.to_owned(),
+    }
+}
+
+/// Per row, whether all filters keep it; None when there is no filter.
+pub(crate) fn filter_rows(plan: &Plan, batch: &ChargeBatch) -> Option<Vec<bool>> {
+    if plan.conditions.is_empty() {
+        return None;
+    }
+    let mut keep = vec![true; batch.len()];
+    for (column, condition) in &plan.conditions {
+        match column {
+            BatchColumn::Text(i) => keep_by_text(batch.text(*i), condition, &mut keep),
+            BatchColumn::Constant(text) => {
+                let holds = condition.holds(text);
+                keep.iter_mut().for_each(|k| *k &= holds);
+            }
+            BatchColumn::TagKey(key) => {
+                keep_by_set(batch, &mut keep, |tags, set| {
+                    let value = tags.set(set).find(|(k, _)| k == key).and_then(|(_, v)| v);
+                    condition.holds(value.unwrap_or(""))
+                });
+            }
+            BatchColumn::TagId => {
+                keep_by_set(batch, &mut keep, |tags, set| {
+                    let passes = |text: &str| condition.any_of.iter().any(|test| test.passes(text));
+                    let mut values = tags.set(set).peekable();
+                    let any = if values.peek().is_none() {
+                        passes("")
+                    } else {
+                        values.any(|(k, v)| passes(&tag_text(k, v)))
+                    };
+                    any != condition.negated
+                });
+            }
+        }
+    }
+    Some(keep)
+}
+
+fn keep_by_text(column: &DictionaryArray<Int32Type>, condition: &Condition, keep: &mut [bool]) {
+    let names: &StringArray = column.values().as_string();
+    let verdicts: Vec<bool> = names
+        .iter()
+        .map(|name| condition.holds(name.unwrap_or("")))
+        .collect();
+    let absent = condition.holds("");
+    let keys = column.keys();
+    if keys.null_count() == 0 {
+        for (keep, code) in keep.iter_mut().zip(keys.values()) {
+            *keep &= verdicts[*code as usize];
+        }
+    } else {
+        for (row, keep) in keep.iter_mut().enumerate() {
+            *keep &= if keys.is_null(row) {
+                absent
+            } else {
+                verdicts[keys.value(row) as usize]
+            };
+        }
+    }
+}
+
+fn keep_by_set(batch: &ChargeBatch, keep: &mut [bool], judge: impl Fn(&TagColumn<'_>, usize) -> bool) {
+    let Some(tags) = batch.tags() else { return };
+    let verdicts: Vec<bool> = (0..tags.n_sets()).map(|set| judge(&tags, set)).collect();
+    for (keep, code) in keep.iter_mut().zip(tags.codes()) {
+        *keep &= verdicts[*code as usize];
+    }
+}

@@ -1,0 +1,625 @@
+//! Sums: the fold behind every cost question. Stage: partial state that merges.
+//!
+//! One [`Sums`] lives per worker. It numbers groups densely and owns a vector of integers indexed by
+//! group, so updating is a scatter-add and merging is element-wise; merging is associative and
+//! commutative, so neither threads nor the order of files can show in the answer.
+//! Nothing here knows files, threads or JSON.
+
+use std::sync::Arc;
+
+use super::group::{Names, Pairs, PeriodCodes};
+use super::plan::{BatchColumn, Plan};
+use super::select::{filter_rows, tag_text};
+use crate::charge::{ChargeBatch, MoneyColumn};
+use crate::error::{Error, ErrorKind, Result};
+use crate::money::{Amount, ExactSum, GroupOverflow, SumColumn, share_between};
+use crate::query::Allocation;
+use crate::time::{Granularity, PeriodLookup, Window};
+
+/// The state of one worker.
+#[derive(Debug)]
+pub struct Sums {
+    pub(super) plan: Arc<Plan>,
+    lookup: PeriodLookup,
+    pub(super) currencies: Names,
+    pub(super) periods: PeriodCodes,
+    pub(super) names: Vec<Names>,
+    /// Step 0 pairs (currency, period), step d + 1 pairs (step d, dimension d).
+    pub(super) steps: Vec<Pairs>,
+    pub(super) costs: SumColumn,
+    pub(super) charges: Vec<u64>,
+    /// Per currency: used (kept apart only where groups overlap), filtered out, outside the window.
+    pub(super) used: SumColumn,
+    pub(super) filtered: SumColumn,
+    pub(super) outside: SumColumn,
+    pub(super) n_used: u64,
+    pub(super) n_filtered: u64,
+    pub(super) n_outside: u64,
+    scratch: Scratch,
+}
+
+/// Columns of one batch, kept to be used again.
+#[derive(Debug, Default)]
+struct Scratch {
+    currency: Vec<u32>,
+    rows: Vec<u32>,
+    instants: Vec<i64>,
+    ordinals: Vec<i32>,
+    codes: Vec<u32>,
+    groups: Vec<u32>,
+    narrow: Vec<i128>,
+    wide: Vec<arrow::datatypes::i256>,
+}
+
+/// The parts of charges that stand in more than one period or reach over the window.
+#[derive(Debug, Default)]
+struct Split {
+    rows: Vec<u32>,
+    ordinals: Vec<i32>,
+    shares: Vec<ExactSum>,
+}
+
+impl Sums {
+    /// An empty state.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let n = plan.dimensions.len();
+        Sums {
+            lookup: PeriodLookup::new(plan.calendar),
+            currencies: Names::default(),
+            periods: PeriodCodes::default(),
+            names: std::iter::repeat_with(Names::default).take(n).collect(),
+            steps: std::iter::repeat_with(Pairs::default).take(n + 1).collect(),
+            costs: SumColumn::new(),
+            charges: Vec::new(),
+            used: SumColumn::new(),
+            filtered: SumColumn::new(),
+            outside: SumColumn::new(),
+            n_used: 0,
+            n_filtered: 0,
+            n_outside: 0,
+            scratch: Scratch::default(),
+            plan,
+        }
+    }
+
+    /// Groups so far.
+    pub fn n_groups(&self) -> usize {
+        self.charges.len()
+    }
+
+    /// Adds a batch.
+    ///
+    /// Errors: a sum that leaves 256 bits.
+    pub fn update(&mut self, batch: &ChargeBatch) -> Result<()> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let result = self.update_with(batch, &mut scratch);
+        self.scratch = scratch;
+        result
+    }
+
+    fn update_with(&mut self, batch: &ChargeBatch, scratch: &mut Scratch) -> Result<()> {
+        self.currencies.codes_of(batch.currency(), &mut scratch.currency);
+        for column in [&mut self.used, &mut self.filtered, &mut self.outside] {
+            column.resize(self.currencies.len());
+        }
+        let plan = Arc::clone(&self.plan);
+        let window = plan.query.window;
+        let starts = batch.start();
+
+        // Rows that count, and the tallies of those that do not.
+        let kept = filter_rows(&plan, batch);
+        let unbounded = window == Window::ALL;
+        let whole = kept.is_none() && unbounded && plan.query.allocation == Allocation::Start;
+        let mut split = Split::default();
+        if !whole {
+            scratch.rows.clear();
+            let mut filtered = Vec::new();
+            let mut outside = Vec::new();
+            for row in 0..batch.len() {
+                if kept.as_ref().is_some_and(|kept| !kept[row]) {
+                    filtered.push(row as u32);
+                } else if plan.query.allocation == Allocation::Prorate {
+                    self.place(
+                        batch,
+                        row,
+                        &mut scratch.rows,
+                        &mut split,
+                        &mut outside,
+                        &scratch.currency,
+                    )?;
+                } else if window.contains(starts[row]) {
+                    scratch.rows.push(row as u32);
+                } else {
+                    outside.push(row as u32);
+                }
+            }
+            self.n_filtered += filtered.len() as u64;
+            self.n_outside += outside.len() as u64;
+            add_rows(
+                &mut self.filtered,
+                batch,
+                Some(&filtered),
+                &scratch.currency,
+                scratch_money(&mut scratch.narrow, &mut scratch.wide),
+            )
+            .map_err(|o| self.currency_overflow(o))?;
+            add_rows(
+                &mut self.outside,
+                batch,
+                Some(&outside),
+                &scratch.currency,
+                scratch_money(&mut scratch.narrow, &mut scratch.wide),
+            )
+            .map_err(|o| self.currency_overflow(o))?;
+        }
+
+        // Charges that stand in one period: the fast path.
+        let rows = std::mem::take(&mut scratch.rows);
+        let selected = (!whole).then_some(rows.as_slice());
+        self.n_used += selected.map_or(batch.len(), <[u32]>::len) as u64;
+        if plan.groups_overlap() {
+            add_rows(
+                &mut self.used,
+                batch,
+                selected,
+                &scratch.currency,
+                scratch_money(&mut scratch.narrow, &mut scratch.wide),
+            )
+            .map_err(|o| self.currency_overflow(o))?;
+        }
+        let mut instants = std::mem::take(&mut scratch.instants);
+        let mut ordinals = std::mem::take(&mut scratch.ordinals);
+        if plan.query.granularity == Granularity::Total {
+            ordinals.clear();
+            ordinals.resize(selected.map_or(batch.len(), <[u32]>::len), 0);
+        } else if let Some(rows) = selected {
+            gather(starts, rows, &mut instants);
+            self.lookup.ordinals(&instants, &mut ordinals);
+        } else {
+            self.lookup.ordinals(starts, &mut ordinals);
+        }
+        let exploded = self.number_groups(batch, selected, &ordinals, scratch);
+        let rows_of_groups = exploded.as_deref().or(selected);
+        let groups = std::mem::take(&mut scratch.groups);
+        self.grow_groups();
+        for group in &groups {
+            self.charges[*group as usize] += 1;
+        }
+        add_rows_to(
+            &mut self.costs,
+            batch,
+            rows_of_groups,
+            &groups,
+            scratch_money(&mut scratch.narrow, &mut scratch.wide),
+        )
+        .map_err(|o| self.group_overflow(o))?;
+        scratch.groups = groups;
+        scratch.rows = rows;
+        scratch.instants = instants;
+        scratch.ordinals = ordinals;
+
+        if !split.rows.is_empty() {
+            self.add_split(batch, &split, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a charge whole into its one period, or splits it over periods and the window by time.
+    fn place(
+        &mut self,
+        batch: &ChargeBatch,
+        row: usize,
+        whole: &mut Vec<u32>,
+        split: &mut Split,
+        outside: &mut Vec<u32>,
+        currency: &[u32],
+    ) -> Result<()> {
+        let window = self.plan.query.window;
+        let (start, end) = (batch.start()[row], batch.end()[row]);
+        if end <= start {
+            if window.contains(start) {
+                whole.push(row as u32)
+            } else {
+                outside.push(row as u32)
+            }
+            return Ok(());
+        }
+        let from = window.start.map_or(start, |w| w.max(start));
+        let to = window.end.map_or(end, |w| w.min(end));
+        if from >= to {
+            outside.push(row as u32);
+            return Ok(());
+        }
+        let calendar = self.plan.calendar;
+        let first = calendar.ordinal(from);
+        let one_period =
+            calendar.granularity == Granularity::Total || calendar.bounds(first).end.is_none_or(|e| to <= e);
+        if one_period && from == start && to == end {
+            whole.push(row as u32);
+            return Ok(());
+        }
+        let cost = amount_at(batch.cost(), row)?;
+        let length = end.abs_diff(start);
+        let elapsed = |instant: i64| instant.abs_diff(start);
+        let mut at = from;
+        let mut inside = ExactSum::ZERO;
+        while at < to {
+            let ordinal = calendar.ordinal(at);
+            let edge = if calendar.granularity == Granularity::Total {
+                to
+            } else {
+                calendar.bounds(ordinal).end.map_or(to, |e| e.min(to))
+            };
+            if edge <= at {
+                return Err(Error::bug("a period that ends before it starts"));
+            }
+            let share = share_between(cost, elapsed(at), elapsed(edge), length);
+            inside
+                .add(&share)
+                .map_err(|_| Error::bug("shares larger than their cost"))?;
+            split.rows.push(row as u32);
+            split
+                .ordinals
+                .push(i32::try_from(ordinal).map_err(|_| Error::bug("a period out of range"))?);
+            split.shares.push(share);
+            at = edge;
+        }
+        let mut rest = ExactSum::from(cost);
+        rest.sub(&inside)
+            .map_err(|_| Error::bug("shares larger than their cost"))?;
+        let code = currency[row];
+        self.outside
+            .add_at(code, &rest)
+            .map_err(|o| self.currency_overflow(o))?;
+        if self.plan.groups_overlap() {
+            self.used
+                .add_at(code, &inside)
+                .map_err(|o| self.currency_overflow(o))?;
+        }
+        self.n_used += 1;
+        Ok(())
+    }
+
+    fn add_split(&mut self, batch: &ChargeBatch, split: &Split, scratch: &mut Scratch) -> Result<()> {
+        let exploded = self.number_groups_of(batch, Some(&split.rows), &split.ordinals, scratch);
+        self.grow_groups();
+        let groups = std::mem::take(&mut scratch.groups);
+        for (i, group) in groups.iter().enumerate() {
+            let share = exploded
+                .as_ref()
+                .map_or(i, |(_, contributions)| contributions[i] as usize);
+            self.charges[*group as usize] += 1;
+            self.costs
+                .add_at(*group, &split.shares[share])
+                .map_err(|o| self.group_overflow(o))?;
+        }
+        scratch.groups = groups;
+        Ok(())
+    }
+
+    fn number_groups(
+        &mut self,
+        batch: &ChargeBatch,
+        rows: Option<&[u32]>,
+        ordinals: &[i32],
+        scratch: &mut Scratch,
+    ) -> Option<Vec<u32>> {
+        self.number_groups_of(batch, rows, ordinals, scratch)
+            .map(|(rows, _)| rows)
+    }
+
+    /// Numbers the group of each contribution into `scratch.groups`.
+    ///
+    /// With `tag_id` a contribution counts once per tag; then the rows, and the contributions, that the
+    /// groups belong to are returned.
+    fn number_groups_of(
+        &mut self,
+        batch: &ChargeBatch,
+        rows: Option<&[u32]>,
+        ordinals: &[i32],
+        scratch: &mut Scratch,
+    ) -> Option<(Vec<u32>, Vec<u32>)> {
+        let plan = Arc::clone(&self.plan);
+        let Scratch {
+            currency,
+            groups,
+            codes,
+            ..
+        } = scratch;
+        let tag_dimension = plan.dimensions.iter().position(|d| *d == BatchColumn::TagId);
+        let exploded = tag_dimension.map(|d| self.explode(batch, rows, d));
+        let n_dims = plan.dimensions.len();
+
+        groups.clear();
+        match (&exploded, rows) {
+            (Some((rows, _, _)), _) => groups.extend(rows.iter().map(|r| currency[*r as usize])),
+            (None, Some(rows)) => groups.extend(rows.iter().map(|r| currency[*r as usize])),
+            (None, None) => groups.extend_from_slice(currency),
+        }
+        codes.clear();
+        match &exploded {
+            Some((_, contributions, _)) => codes.extend(
+                contributions
+                    .iter()
+                    .map(|c| self.periods.code(i64::from(ordinals[*c as usize]))),
+            ),
+            None => {
+                // Neighbouring charges mostly share their period.
+                let mut last: Option<(i32, u32)> = None;
+                for ordinal in ordinals {
+                    let code = match last {
+                        Some((same, code)) if same == *ordinal => code,
+                        _ => self.periods.code(i64::from(*ordinal)),
+                    };
+                    last = Some((*ordinal, code));
+                    codes.push(code);
+                }
+            }
+        }
+        self.steps[0].combine(groups, codes, self.currencies.len(), self.periods.len());
+
+        for d in 0..n_dims {
+            let n_left = self.steps[d].len();
+            if let (BatchColumn::TagId, Some((_, _, tags))) = (&plan.dimensions[d], &exploded) {
+                self.steps[d + 1].combine(groups, tags, n_left, self.names[d].len());
+                continue;
+            }
+            let per_row = self.row_codes(batch, &plan.dimensions[d], d, std::mem::take(codes));
+            match exploded.as_ref().map(|(rows, _, _)| rows.as_slice()).or(rows) {
+                Some(rows) => {
+                    let gathered: Vec<u32> = rows.iter().map(|r| per_row[*r as usize]).collect();
+                    self.steps[d + 1].combine(groups, &gathered, n_left, self.names[d].len());
+                }
+                None => self.steps[d + 1].combine(groups, &per_row, n_left, self.names[d].len()),
+            }
+            *codes = per_row;
+        }
+        exploded.map(|(rows, contributions, _)| (rows, contributions))
+    }
+
+    /// Per row of the batch, the code of its value of a dimension that has one value per row.
+    fn row_codes(
+        &mut self,
+        batch: &ChargeBatch,
+        column: &BatchColumn,
+        d: usize,
+        mut out: Vec<u32>,
+    ) -> Vec<u32> {
+        match column {
+            BatchColumn::Text(i) => self.names[d].codes_of(batch.text(*i), &mut out),
+            BatchColumn::Constant(text) => {
+                let code = self.names[d].code(text);
+                out.clear();
+                out.resize(batch.len(), code);
+            }
+            BatchColumn::TagKey(key) => {
+                out.clear();
+                if let Some(tags) = batch.tags() {
+                    let codes: Vec<u32> = (0..tags.n_sets())
+                        .map(|set| {
+                            let value = tags.set(set).find(|(k, _)| k == key).and_then(|(_, v)| v);
+                            self.names[d].code(value.unwrap_or(""))
+                        })
+                        .collect();
+                    out.extend(tags.codes().iter().map(|set| codes[*set as usize]));
+                }
+            }
+            BatchColumn::TagId => {}
+        }
+        out
+    }
+
+    /// Each contribution once per tag of its row (once under "" without tags): rows, contributions, tag codes.
+    fn explode(
+        &mut self,
+        batch: &ChargeBatch,
+        rows: Option<&[u32]>,
+        d: usize,
+    ) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
+        let (mut out_rows, mut contributions, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+        let Some(tags) = batch.tags() else {
+            return (out_rows, contributions, codes);
+        };
+        let sets: Vec<Vec<u32>> = (0..tags.n_sets())
+            .map(|set| {
+                let mut codes: Vec<u32> = tags
+                    .set(set)
+                    .map(|(k, v)| self.names[d].code(&tag_text(k, v)))
+                    .collect();
+                codes.sort_unstable();
+                codes.dedup();
+                if codes.is_empty() {
+                    codes.push(self.names[d].code(""));
+                }
+                codes
+            })
+            .collect();
+        let n = rows.map_or(batch.len(), <[u32]>::len);
+        for i in 0..n {
+            let row = rows.map_or(i as u32, |rows| rows[i]);
+            for code in &sets[tags.codes()[row as usize] as usize] {
+                out_rows.push(row);
+                contributions.push(i as u32);
+                codes.push(*code);
+            }
+        }
+        (out_rows, contributions, codes)
+    }
+
+    fn grow_groups(&mut self) {
+        let n_groups = self.steps.last().map_or(0, Pairs::len);
+        self.costs.resize(n_groups);
+        self.charges.resize(n_groups, 0);
+    }
+
+    /// Takes over another worker's state.
+    ///
+    /// Errors: a sum that leaves 256 bits.
+    pub fn merge(&mut self, other: &Sums) -> Result<()> {
+        let currency_map = self.currencies.merge(&other.currencies);
+        for column in [&mut self.used, &mut self.filtered, &mut self.outside] {
+            column.resize(self.currencies.len());
+        }
+        for (mine, theirs) in [
+            (&mut self.used, &other.used),
+            (&mut self.filtered, &other.filtered),
+            (&mut self.outside, &other.outside),
+        ] {
+            mine.merge_mapped(theirs, &currency_map)
+                .map_err(|_| overflow("the total"))?;
+        }
+        self.n_used += other.n_used;
+        self.n_filtered += other.n_filtered;
+        self.n_outside += other.n_outside;
+
+        let period_map: Vec<u32> = other
+            .periods
+            .ordinals
+            .iter()
+            .map(|o| self.periods.code(*o))
+            .collect();
+        let mut map = self.steps[0].merge(
+            &other.steps[0],
+            &currency_map,
+            &period_map,
+            self.currencies.len(),
+            self.periods.len(),
+        );
+        for d in 0..self.names.len() {
+            let name_map = self.names[d].merge(&other.names[d]);
+            let n_left = self.steps[d].len();
+            map = self.steps[d + 1].merge(&other.steps[d + 1], &map, &name_map, n_left, self.names[d].len());
+        }
+        self.grow_groups();
+        for (group, charges) in map.iter().zip(&other.charges) {
+            self.charges[*group as usize] += charges;
+        }
+        self.costs
+            .merge_mapped(&other.costs, &map)
+            .map_err(|o| self.group_overflow(o))
+    }
+
+    /// Per group: the codes of currency and period, and of each dimension.
+    pub(super) fn paths(&self) -> (Vec<u32>, Vec<u32>, Vec<Vec<u32>>) {
+        let n_dims = self.names.len();
+        let n_groups = self.charges.len();
+        let mut step_ids: Vec<u32> = (0..n_groups as u32).collect();
+        let mut dims: Vec<Vec<u32>> = vec![Vec::new(); n_dims];
+        for d in (0..n_dims).rev() {
+            let pairs = &self.steps[d + 1].pairs;
+            dims[d] = step_ids.iter().map(|id| pairs[*id as usize].1).collect();
+            for id in &mut step_ids {
+                *id = pairs[*id as usize].0;
+            }
+        }
+        let pairs = &self.steps[0].pairs;
+        let periods = step_ids.iter().map(|id| pairs[*id as usize].1).collect();
+        let currencies = step_ids.iter().map(|id| pairs[*id as usize].0).collect();
+        (currencies, periods, dims)
+    }
+
+    #[cold]
+    fn group_overflow(&self, overflow_at: GroupOverflow) -> Error {
+        let (currencies, periods, dims) = self.paths();
+        let group = overflow_at.group as usize;
+        let mut parts: Vec<String> = self
+            .plan
+            .query
+            .by
+            .iter()
+            .enumerate()
+            .map(|(d, dimension)| {
+                format!(
+                    "{dimension}={}",
+                    String::from_utf8_lossy(self.names[d].name(dims[d][group]))
+                )
+            })
+            .collect();
+        parts.push(
+            self.plan
+                .calendar
+                .label(self.periods.ordinals[periods[group] as usize]),
+        );
+        parts.push(String::from_utf8_lossy(self.currencies.name(currencies[group])).into_owned());
+        overflow(&parts.join(", "))
+    }
+
+    #[cold]
+    fn currency_overflow(&self, overflow_at: GroupOverflow) -> Error {
+        overflow(&format!(
+            "all {}",
+            String::from_utf8_lossy(self.currencies.name(overflow_at.group))
+        ))
+    }
+}
+
+#[cold]
+fn overflow(group: &str) -> Error {
+    Error::new(ErrorKind::Overflow {
+        group: group.to_owned(),
+    })
+}
+
+fn gather<T: Copy>(values: &[T], rows: &[u32], out: &mut Vec<T>) {
+    out.clear();
+    out.extend(rows.iter().map(|r| values[*r as usize]));
+}
+
+type MoneyScratch<'a> = (&'a mut Vec<i128>, &'a mut Vec<arrow::datatypes::i256>);
+
+fn scratch_money<'a>(
+    narrow: &'a mut Vec<i128>,
+    wide: &'a mut Vec<arrow::datatypes::i256>,
+) -> MoneyScratch<'a> {
+    (narrow, wide)
+}
+
+/// Adds the costs of `rows` (all without it) to the groups that `group_of_row` gives per row of the batch.
+fn add_rows(
+    sums: &mut SumColumn,
+    batch: &ChargeBatch,
+    rows: Option<&[u32]>,
+    group_of_row: &[u32],
+    scratch: MoneyScratch<'_>,
+) -> Result<(), GroupOverflow> {
+    match rows {
+        None => add_rows_to(sums, batch, None, group_of_row, scratch),
+        Some([]) => Ok(()),
+        Some(rows) => {
+            let groups: Vec<u32> = rows.iter().map(|r| group_of_row[*r as usize]).collect();
+            add_rows_to(sums, batch, Some(rows), &groups, scratch)
+        }
+    }
+}
+
+/// Adds the costs of `rows` (all without it) to `groups`, one per row given.
+fn add_rows_to(
+    sums: &mut SumColumn,
+    batch: &ChargeBatch,
+    rows: Option<&[u32]>,
+    groups: &[u32],
+    (narrow, wide): MoneyScratch<'_>,
+) -> Result<(), GroupOverflow> {
+    match (batch.cost(), rows) {
+        (MoneyColumn::Narrow { mantissas, scale }, None) => sums.add_narrow(groups, mantissas, scale),
+        (MoneyColumn::Wide { mantissas, scale }, None) => sums.add_wide(groups, mantissas, scale),
+        (MoneyColumn::Narrow { mantissas, scale }, Some(rows)) => {
+            gather(mantissas, rows, narrow);
+            sums.add_narrow(groups, narrow, scale)
+        }
+        (MoneyColumn::Wide { mantissas, scale }, Some(rows)) => {
+            gather(mantissas, rows, wide);
+            sums.add_wide(groups, wide, scale)
+        }
+    }
+}
+
+fn amount_at(cost: MoneyColumn<'_>, row: usize) -> Result<Amount> {
+    let amount = match cost {
+        MoneyColumn::Narrow { mantissas, scale } => Amount::new(mantissas[row], scale),
+        MoneyColumn::Wide { mantissas, scale } => {
+            ExactSum::from_parts(mantissas[row], scale).and_then(|s| s.to_amount())
+        }
+    };
+    amount.ok_or_else(|| Error::bug("a batch holds a cost of more than 38 digits"))
+}
