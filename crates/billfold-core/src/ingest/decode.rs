@@ -4,10 +4,13 @@
 //! end, with the first of its faults. The order of judgement is fixed (structure, start, end, billing
 //! period, currency, cost), so which fault a row shows does not depend on the question.
 
+use arrow::array::{ArrayRef, DictionaryArray};
+use arrow::datatypes::Int32Type;
+
 use crate::charge::batch::{BatchParts, ChargeBatch, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder, constant};
 use crate::error::Result;
-use crate::ingest::plan::{BoundRule, CostPlan, DecodePlan, TagPlan};
+use crate::ingest::plan::{BoundRule, CellReading, CostPlan, DecodePlan, TagPlan};
 use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
 use crate::time::{self, TimeError};
@@ -22,7 +25,31 @@ pub(crate) trait Cells {
     fn lines_before(&self, row: usize) -> Option<u64>;
     /// The whole row as it stands in the file.
     fn raw(&self, row: usize) -> String;
+
+    /// The column's instants, where the carrier has them typed. Outer None: read the cells instead.
+    fn instants(&self, _column: usize) -> Option<Vec<Option<i64>>> {
+        None
+    }
+
+    /// The text column as it is, where the carrier has dictionaries.
+    fn text_column(&self, _column: usize, _rules: &CellReading) -> Option<Result<TextArray>> {
+        None
+    }
+
+    /// The column as a finished cost column without empty cells, where the carrier has one.
+    fn cost_column(&self, _column: usize) -> Option<ArrayRef> {
+        None
+    }
+
+    /// The amount of a cell; None where it has none.
+    fn amount(&self, row: usize, column: usize, rules: &CellReading, scratch: &mut Vec<u8>) -> Result<Option<Amount>, Fault> {
+        let cell = rules.typed(self.cell(row, column, scratch));
+        parse_cell(cell).map_err(|error| Fault::amount(error, column, cell))
+    }
 }
+
+/// A dictionary-encoded text column.
+pub(crate) type TextArray = DictionaryArray<Int32Type>;
 
 /// One decoded chunk.
 #[derive(Debug)]
@@ -222,17 +249,30 @@ fn times<C: Cells>(
     let mut scratch = Vec::new();
     let mut last_text: Vec<u8> = Vec::new();
     let mut last: Option<i64> = None;
+    // None until a text was read; an empty cell is a text, too.
+    let mut read_any = false;
+    let typed = cells.instants(column);
     for row in 0..cells.n_rows() {
         if judged.is_bad(row) {
             out.push(0);
             continue;
         }
-        let cell = plan.rules.typed(cells.cell(row, column, &mut scratch));
+        if let Some(typed) = &typed {
+            last = typed[row];
+            if last.is_some_and(|i| !(time::MIN_INSTANT..=time::MAX_INSTANT).contains(&i)) {
+                let cell = cells.cell(row, column, &mut scratch);
+                judged.refuse(row, Fault::time(TimeError::Syntax, column, cell));
+                out.push(0);
+                continue;
+            }
+        }
+        let cell = if typed.is_some() { &[][..] } else { plan.rules.typed(cells.cell(row, column, &mut scratch)) };
         // Neighbouring rows mostly share their period.
-        if last.is_none() || cell != last_text {
+        if typed.is_none() && (!read_any || cell != last_text) {
             match time::parse_cell(cell, &plan.rules.time) {
                 Ok(instant) => {
                     last = instant;
+                    read_any = true;
                     last_text.clear();
                     last_text.extend_from_slice(cell);
                 }
@@ -250,7 +290,8 @@ fn times<C: Cells>(
         }
         match (last, &mut starts) {
             (Some(instant), Some((starts, _))) if instant < starts[row] => {
-                judged.refuse(row, Fault::order(column, lossy(cell)));
+                let text = lossy(cells.cell(row, column, &mut scratch));
+                judged.refuse(row, Fault::order(column, text));
                 out.push(0);
             }
             (Some(instant), _) => out.push(instant),
@@ -282,7 +323,7 @@ fn currencies<C: Cells>(
     plan: &DecodePlan,
     judged: &mut Judged,
     counts: &mut RowCounts,
-) -> Result<arrow::array::DictionaryArray<arrow::datatypes::Int32Type>> {
+) -> Result<TextArray> {
     let n_rows = cells.n_rows();
     let fallback = plan.default_currency.unwrap_or(Currency::UNKNOWN);
     let Some(column) = plan.currency else {
@@ -346,7 +387,17 @@ fn costs<C: Cells>(
     plan: &DecodePlan,
     judged: &mut Judged,
     counts: &mut RowCounts,
-) -> Result<arrow::array::ArrayRef> {
+) -> Result<ArrayRef> {
+    if judged.is_clean() {
+        let column = match &plan.cost {
+            CostPlan::Column(column) => Some(*column),
+            CostPlan::Effective { effective, .. } => *effective,
+            CostPlan::Rules { .. } => None,
+        };
+        if let Some(array) = column.and_then(|column| cells.cost_column(column)) {
+            return Ok(array);
+        }
+    }
     let mut builder = MoneyBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
     for row in 0..cells.n_rows() {
@@ -379,10 +430,7 @@ fn cost_of<C: Cells>(
     row: usize,
     scratch: &mut Vec<u8>,
 ) -> Result<(Option<Amount>, bool), Fault> {
-    let mut read = |column: usize| {
-        let cell = plan.rules.typed(cells.cell(row, column, scratch));
-        parse_cell(cell).map_err(|error| Fault::amount(error, column, cell))
-    };
+    let mut read = |column: usize| cells.amount(row, column, &plan.rules, scratch);
     match &plan.cost {
         CostPlan::Column(column) => Ok((read(*column)?, false)),
         CostPlan::Effective { effective, billed } => {
@@ -459,7 +507,7 @@ fn tag_sets<C: Cells>(
     tag_plan: &TagPlan,
     judged: &Judged,
     counts: &mut RowCounts,
-) -> Result<arrow::array::DictionaryArray<arrow::datatypes::Int32Type>> {
+) -> Result<TextArray> {
     let mut builder = TagBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
     // The text that identifies a set: the tag column's text, then number and text of each filled tag column.

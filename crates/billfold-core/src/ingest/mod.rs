@@ -1,8 +1,22 @@
 //! Ingest: files into charge batches.
+//!
+//! `source` finds and opens files, `text` unpacks and decodes them to UTF-8, `formats` says what their
+//! columns mean, `plan` lays a question's hint over them, the carriers (`csv`, `json`, `parquet`) cut
+//! them into chunks and give their cells, `decode` turns cells into batches, `bill` puts this together
+//! for one file and `scan` for many files on many threads. Nothing here knows questions or answers.
+
+pub mod bill;
 pub mod csv;
+pub(crate) mod csv_bill;
 pub(crate) mod decode;
+mod feed;
 pub mod formats;
 pub mod json;
+pub(crate) mod json_bill;
+pub(crate) mod parquet_bill;
+pub(crate) mod parquet_cells;
 pub(crate) mod plan;
+pub mod scan;
 pub mod source;
 pub(crate) mod tags;
+pub(crate) mod text;

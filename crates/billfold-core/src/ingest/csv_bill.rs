@@ -1,0 +1,234 @@
+//! CSV as a carrier of bills: the header, the chunks, and the cells of a chunk.
+
+use std::io::{Cursor, Read};
+
+use crate::error::{Error, Result};
+use crate::ingest::csv::{
+    Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record, sniff_header,
+};
+use crate::ingest::decode::{Cells, Decoded, Fault, Judged, decode_cells, lossy};
+use crate::ingest::plan::DecodePlan;
+use crate::ingest::source::Packing;
+use crate::ingest::text::{TextHead, read_error};
+
+/// Bytes that a header may have.
+const MAX_HEADER: usize = 16 << 20;
+/// Columns that a file may have.
+const MAX_COLUMNS: usize = 4096;
+
+/// How a CSV file is written.
+#[derive(Debug, Clone)]
+pub(crate) struct CsvShape {
+    pub dialect: Dialect,
+    pub headers: Vec<String>,
+    /// Physical lines of the header and the blank lines before it.
+    header_lines: u64,
+    header_bytes: usize,
+}
+
+/// A CSV file being read.
+pub(crate) struct CsvStream {
+    chunker: Chunker,
+    reader: Box<dyn Read + Send>,
+    packing: Packing,
+    header_lines: u64,
+}
+
+impl CsvShape {
+    /// Reads the header.
+    ///
+    /// Errors: `csv.empty`, `enc.*`, `csv.*` for a header that cannot be read, `schema.dup_column`, `limit.columns`.
+    pub(crate) fn of(head: &mut TextHead, delimiter: Option<u8>) -> Result<Self> {
+        let shape = sniff_header(&head.sample, head.whole);
+        match shape.encoding {
+            Encoding::Utf16Le | Encoding::Utf16Be | Encoding::Utf32 => {
+                return Err(Error::file("enc.unknown", "this is UTF-16 or UTF-32 without a mark")
+                    .hint("try --encoding utf-16le or utf-16be"));
+            }
+            Encoding::Utf8 | Encoding::Other { .. } => {}
+        }
+        let dialect = Dialect::new(delimiter.unwrap_or(b','), shape.cr_only)?;
+        let mut at = shape.bom_len;
+        loop {
+            let Some(record) = parse_record(&head.sample[at..], dialect) else {
+                if head.grow()? {
+                    continue;
+                }
+                return Err(Error::file("csv.empty", "there is no header, only blank lines or nothing"));
+            };
+            if !record.complete && !head.whole {
+                if head.sample.len() > MAX_HEADER {
+                    return Err(Error::limit("limit.record", "the header is longer than 16 MiB"));
+                }
+                head.grow()?;
+                continue;
+            }
+            let end = at + record.len;
+            if record.fields.iter().all(|f| f.trim().is_empty()) && record.fields.len() <= 1 {
+                at = end;
+                continue;
+            }
+            let header_lines = count_lines(&head.sample[..end], dialect.newline());
+            if let Some(malformed) = record.malformed {
+                return Err(Error::file(malformed.code(), "the header is not sound CSV"));
+            }
+            if !record.utf8 {
+                let bad = std::str::from_utf8(&head.sample[..end]).map_or_else(|e| e.valid_up_to(), |_| end);
+                return Err(Error::file("enc.utf8", format!("the header is not UTF-8 (byte {bad})"))
+                    .hint("name the encoding, such as --encoding gb18030 or latin1"));
+            }
+            let headers: Vec<String> = record.fields;
+            if headers.len() > MAX_COLUMNS {
+                return Err(Error::limit("limit.columns", format!("{} columns; the limit is {MAX_COLUMNS}", headers.len())));
+            }
+            if headers.len() == 1 && delimiter.is_none() {
+                if let Some(best) = shape.best_delimiter().filter(|best| *best != b',') {
+                    let shown = if best == b'\t' { "tab".to_owned() } else { format!("'{}'", best as char) };
+                    return Err(Error::file("schema.header", format!("no commas in the header; {shown} looks like the separator"))
+                        .hint(format!("say so with --delimiter {shown}")));
+                }
+            }
+            let mut sorted: Vec<&String> = headers.iter().collect();
+            sorted.sort();
+            if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1] && !w[0].is_empty()) {
+                return Err(Error::file("schema.dup_column", format!("column {} stands twice in the header", twice[0])));
+            }
+            return Ok(CsvShape { dialect, headers, header_lines, header_bytes: end });
+        }
+    }
+
+    /// Reads on behind the header.
+    pub(crate) fn stream(&self, head: TextHead, chunk_bytes: usize) -> CsvStream {
+        let mut sample = Cursor::new(head.sample);
+        sample.set_position(self.header_bytes as u64);
+        CsvStream {
+            chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD),
+            reader: Box::new(sample.chain(head.rest)),
+            packing: head.packing,
+            header_lines: self.header_lines,
+        }
+    }
+
+    /// Decodes a chunk.
+    pub(crate) fn decode(&self, chunk: &Chunk, index: &mut RecordIndex, plan: &DecodePlan) -> Result<Decoded> {
+        let n_columns = self.headers.len();
+        let records = index.index(&chunk.bytes, self.dialect, n_columns)?;
+        let mut judged = Judged::new(records.len());
+        if !records.all_regular() {
+            for row in 0..records.len() {
+                match records.status(row) {
+                    RecordStatus::Regular => {}
+                    RecordStatus::FieldCount => {
+                        let found = records.record(row).n_fields;
+                        judged.refuse(row, Fault {
+                            code: "csv.fields",
+                            column: None,
+                            text: cut(&lossy(records.text(row))),
+                            expected: format!("{n_columns} fields (found {found})"),
+                        });
+                    }
+                    RecordStatus::Malformed { kind, offset } => {
+                        judged.refuse(row, malformed(kind, &records, offset));
+                    }
+                }
+            }
+        }
+        for (row, offset) in records.invalid_utf8() {
+            judged.refuse(row, Fault {
+                code: "enc.utf8",
+                column: None,
+                text: cut(&lossy(records.text(row))),
+                expected: format!("UTF-8 (byte {} of the row is not; name the encoding with --encoding)", offset - records.span(row).start),
+            });
+        }
+        let cells = CsvCells { records };
+        let mut decoded = decode_cells(&cells, plan, judged)?;
+        decoded.counts.blank = records.n_blank();
+        Ok(decoded)
+    }
+}
+
+fn malformed(kind: Malformed, records: &Records<'_>, offset: usize) -> Fault {
+    let rest = records.bytes_from(offset);
+    let expected = match kind {
+        Malformed::AfterQuote => "a separator or the end of the line behind the closing quote".to_owned(),
+        Malformed::BareQuote => "quotes around the field, and quotes inside it doubled".to_owned(),
+        Malformed::UnclosedQuote => {
+            let lines = count_lines(rest, b'\n');
+            format!("a closing quote; the file ends {lines} lines after the quote that opens here")
+        }
+    };
+    Fault { code: kind.code(), column: None, text: cut(&lossy(&rest[..rest.len().min(400)])), expected }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+fn count_lines(bytes: &[u8], newline: u8) -> u64 {
+    memchr::memchr_iter(newline, bytes).count() as u64
+}
+
+impl CsvStream {
+    /// The next chunk. Its `first_line` counts from the first line of the file.
+    pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        // The chunker gives io errors a shape of its own; the packing knows better what they mean.
+        let mut failed = None;
+        let mut reader = Watched { inner: self.reader.as_mut(), failed: &mut failed };
+        let chunk = self.chunker.next_chunk(&mut reader);
+        if let Some(error) = failed {
+            return Err(read_error(self.packing, &error));
+        }
+        let mut chunk = chunk?;
+        if let Some(chunk) = &mut chunk {
+            chunk.first_line += self.header_lines;
+        }
+        Ok(chunk)
+    }
+}
+
+/// Keeps the io error that a reader met.
+pub(crate) struct Watched<'a> {
+    pub inner: &'a mut (dyn Read + Send),
+    pub failed: &'a mut Option<std::io::Error>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        self.inner.read(buf).map_err(|error| {
+            let shown = std::io::Error::new(error.kind(), error.to_string());
+            if error.kind() != std::io::ErrorKind::Interrupted {
+                *self.failed = Some(error);
+            }
+            shown
+        })
+    }
+}
+
+struct CsvCells<'a> {
+    records: Records<'a>,
+}
+
+impl Cells for CsvCells<'_> {
+    fn n_rows(&self) -> usize {
+        self.records.len()
+    }
+
+    fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let field = self.records.field(row, column);
+        if !field.escaped {
+            return field.raw;
+        }
+        scratch.clear();
+        field.unescape_into(scratch);
+        scratch
+    }
+
+    fn lines_before(&self, row: usize) -> Option<u64> {
+        Some(self.records.lines_before(self.records.span(row).start))
+    }
+
+    fn raw(&self, row: usize) -> String {
+        lossy(self.records.text(row))
+    }
+}

@@ -1,0 +1,291 @@
+//! Parquet as a carrier of bills: the footer, the row groups that matter, and their columns.
+//!
+//! Files are read at places, never mapped and never whole. A row group whose statistics put it outside
+//! the window is skipped unread; statistics are never used to answer. A panic of the decoder on a
+//! broken file stops here and becomes an error that names the file.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::error::{Error, Result};
+use crate::ingest::decode::{Decoded, Judged, decode_cells};
+use crate::ingest::parquet_cells::{ArrowCells, instants_of};
+use crate::ingest::plan::DecodePlan;
+use crate::ingest::source::Source;
+use crate::time::Window;
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 1 << 15;
+
+/// A Parquet file's footer.
+#[derive(Debug, Clone)]
+pub(crate) struct ParquetShape {
+    metadata: ArrowReaderMetadata,
+    pub headers: Vec<String>,
+    /// First row of each row group.
+    first_rows: Vec<u64>,
+    /// `zstd`, `snappy`, …, as the first column says.
+    pub compression: String,
+}
+
+/// A row group to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowGroup {
+    pub idx: usize,
+    pub first_row: u64,
+    pub n_rows: u64,
+}
+
+impl ParquetShape {
+    /// Reads the footer.
+    ///
+    /// Errors: `parquet.footer`, `parquet.unsupported`, `parquet.rows`, `limit.columns`.
+    pub(crate) fn of(source: &Source) -> Result<Self> {
+        guarded(|| Self::read(source)).map_err(|e| e.in_source(&source.name))
+    }
+
+    fn read(source: &Source) -> Result<Self> {
+        let file = FileAt::open(source, None)?;
+        // The Arrow schema that a writer left behind may contradict the file; only the file counts.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let plain = ArrowReaderMetadata::load(&file, options.clone()).map_err(|e| refused(&e))?;
+        if plain.schema().fields().len() > 4096 {
+            return Err(Error::limit("limit.columns", format!("{} columns; the limit is 4096", plain.schema().fields().len())));
+        }
+        // Text columns stay dictionaries from the pages to the groups.
+        let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(as_dictionary).collect();
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options.with_schema(schema)).unwrap_or(plain);
+        let headers: Vec<String> = metadata.schema().fields().iter().map(|f| f.name().clone()).collect();
+        if let Some(twice) = headers.iter().enumerate().find(|(i, h)| headers[..*i].contains(h)) {
+            return Err(Error::file("schema.dup_column", format!("column {} stands twice in the schema", twice.1)));
+        }
+        let mut first_rows = Vec::new();
+        let mut n_rows = 0u64;
+        for group in metadata.metadata().row_groups() {
+            first_rows.push(n_rows);
+            let rows = u64::try_from(group.num_rows()).map_err(|_| Error::file("parquet.rows", "a row group of negative length"))?;
+            n_rows = n_rows.checked_add(rows).ok_or_else(|| Error::file("parquet.rows", "more rows than can be counted"))?;
+        }
+        if u64::try_from(metadata.metadata().file_metadata().num_rows()) != Ok(n_rows) {
+            return Err(Error::file("parquet.rows", "the footer's number of rows is not the sum of its row groups"));
+        }
+        let compression = metadata
+            .metadata()
+            .row_groups()
+            .first()
+            .and_then(|g| g.columns().first())
+            .map(|c| c.compression().to_string().to_lowercase())
+            .unwrap_or_default();
+        let compression = compression.split('(').next().unwrap_or_default().to_owned();
+        Ok(ParquetShape { metadata, headers, first_rows, compression })
+    }
+
+    /// The row groups that may hold rows of the window, and the rows of the others.
+    pub(crate) fn row_groups(&self, plan: &DecodePlan, window: Window, spans: bool) -> (Vec<RowGroup>, u64) {
+        let all = self.metadata.metadata().row_groups();
+        let outside = if window == Window::ALL { vec![false; all.len()] } else { self.outside(plan, window, spans) };
+        let mut groups = Vec::new();
+        let mut n_skipped = 0;
+        for (idx, group) in all.iter().enumerate() {
+            let n_rows = group.num_rows().unsigned_abs();
+            if outside[idx] {
+                n_skipped += n_rows;
+            } else {
+                groups.push(RowGroup { idx, first_row: self.first_rows[idx], n_rows });
+            }
+        }
+        (groups, n_skipped)
+    }
+
+    /// Per row group, whether its statistics put every row outside the window.
+    fn outside(&self, plan: &DecodePlan, window: Window, spans: bool) -> Vec<bool> {
+        let start = plan.billing_start.unwrap_or(plan.start);
+        let first = self.statistics(start, plan, false);
+        let last = match (spans, plan.end) {
+            (true, Some(end)) => self.statistics(end, plan, true),
+            _ => self.statistics(start, plan, true),
+        };
+        first
+            .into_iter()
+            .zip(last)
+            .map(|(first, last)| {
+                let after = window.end.zip(first).is_some_and(|(end, first)| first >= end);
+                let before = window.start.zip(last).is_some_and(|(start, last)| last < start);
+                after || before
+            })
+            .collect()
+    }
+
+    /// Per row group, the smallest (or largest) instant of a column; None where that is not known for
+    /// every row, nulls included.
+    fn statistics(&self, column: usize, plan: &DecodePlan, largest: bool) -> Vec<Option<i64>> {
+        let groups = self.metadata.metadata().row_groups();
+        let unknown = vec![None; groups.len()];
+        let parquet_schema = self.metadata.parquet_schema();
+        let Ok(converter) = StatisticsConverter::try_new(&self.headers[column], self.metadata.schema(), parquet_schema) else {
+            return unknown;
+        };
+        let values = if largest { converter.row_group_maxes(groups) } else { converter.row_group_mins(groups) };
+        let nulls = converter.row_group_null_counts(groups);
+        let (Ok(values), Ok(nulls)) = (values, nulls) else { return unknown };
+        let Some(instants) = instants_of(&values, &plan.rules.time) else { return unknown };
+        instants
+            .into_iter()
+            .enumerate()
+            .map(|(i, instant)| instant.filter(|_| !arrow::array::Array::is_null(&nulls, i) && nulls.value(i) == 0))
+            .collect()
+    }
+
+    /// Decodes a row group, batch by batch.
+    pub(crate) fn decode(
+        &self,
+        source: &Source,
+        count: &Arc<AtomicU64>,
+        group: RowGroup,
+        plan: &DecodePlan,
+        mut each: impl FnMut(Decoded) -> Result<()>,
+    ) -> Result<()> {
+        let columns = plan.columns();
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
+        let mut reader = guarded(|| {
+            let file = FileAt::open(source, Some(Arc::clone(count)))?;
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_projection(mask)
+                .with_row_groups(vec![group.idx])
+                .with_batch_size(BATCH_ROWS)
+                .build()
+                .map_err(|e| refused(&e))
+        })?;
+        let mut n_rows = 0u64;
+        loop {
+            let next: Option<RecordBatch> = guarded(|| {
+                reader.next().transpose().map_err(|e| match e {
+                    arrow::error::ArrowError::ParquetError(text) => classified(&text),
+                    other => classified(&other.to_string()),
+                })
+            })?;
+            let Some(batch) = next else { break };
+            n_rows += batch.num_rows() as u64;
+            let cells = ArrowCells::new(&batch, &columns, plan);
+            each(decode_cells(&cells, plan, Judged::new(batch.num_rows()))?)?;
+        }
+        if n_rows != group.n_rows {
+            let message = format!("row group {} holds {n_rows} rows, the footer says {}", group.idx, group.n_rows);
+            return Err(Error::file("parquet.rows", message));
+        }
+        Ok(())
+    }
+}
+
+/// Text as a dictionary; everything else as it is.
+fn as_dictionary(field: &Arc<Field>) -> Arc<Field> {
+    match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            let text = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(field.as_ref().clone().with_data_type(text))
+        }
+        _ => Arc::clone(field),
+    }
+}
+
+fn refused(error: &ParquetError) -> Error {
+    match error {
+        ParquetError::NYI(text) => Error::file("parquet.unsupported", text.clone()),
+        other => classified(&other.to_string()),
+    }
+}
+
+fn classified(text: &str) -> Error {
+    let lower = text.to_lowercase();
+    let code = if lower.contains("crc") {
+        "parquet.crc"
+    } else if lower.contains("not yet implemented") || lower.contains("nyi") || lower.contains("disabled feature") || lower.contains("encrypt") {
+        "parquet.unsupported"
+    } else if lower.contains("footer") || lower.contains("metadata") || lower.contains("magic") {
+        "parquet.footer"
+    } else {
+        "parquet.decode"
+    };
+    Error::file(code, format!("not a sound Parquet file: {text}"))
+}
+
+/// Turns a panic of the decoder into an error.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::file("parquet.panic", "the file breaks the Parquet decoder; it is damaged")))
+}
+
+/// A file read at places; threads share nothing but the file itself.
+#[derive(Debug)]
+struct FileAt {
+    file: Arc<File>,
+    len_bytes: u64,
+    count: Option<Arc<AtomicU64>>,
+}
+
+impl FileAt {
+    fn open(source: &Source, count: Option<Arc<AtomicU64>>) -> Result<Self> {
+        let file = source.open_file()?;
+        let len_bytes = file.metadata().map_err(|e| Error::io("cannot be read", &e))?.len();
+        Ok(FileAt { file: Arc::new(file), len_bytes, count })
+    }
+}
+
+impl Length for FileAt {
+    fn len(&self) -> u64 {
+        self.len_bytes
+    }
+}
+
+impl ChunkReader for FileAt {
+    type T = BufReader<ReadAt>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(BufReader::new(ReadAt { file: Arc::clone(&self.file), at: start, count: self.count.clone() }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        // A damaged footer may ask for more than there is; nothing is allocated for it.
+        if start.checked_add(length as u64).is_none_or(|end| end > self.len_bytes) {
+            return Err(ParquetError::EOF(format!("bytes {start} to {start}+{length} of a file of {}", self.len_bytes)));
+        }
+        let mut buffer = vec![0; length];
+        ReadAt { file: Arc::clone(&self.file), at: start, count: self.count.clone() }.read_exact(&mut buffer)?;
+        Ok(buffer.into())
+    }
+}
+
+/// Reads on from a place without moving anyone else's.
+#[derive(Debug)]
+pub(crate) struct ReadAt {
+    file: Arc<File>,
+    at: u64,
+    count: Option<Arc<AtomicU64>>,
+}
+
+impl Read for ReadAt {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        #[cfg(unix)]
+        let n = std::os::unix::fs::FileExt::read_at(self.file.as_ref(), buf, self.at)?;
+        #[cfg(windows)]
+        let n = std::os::windows::fs::FileExt::seek_read(self.file.as_ref(), buf, self.at)?;
+        self.at += n as u64;
+        if let Some(count) = &self.count {
+            count.fetch_add(n as u64, Ordering::Relaxed);
+        }
+        Ok(n)
+    }
+}
