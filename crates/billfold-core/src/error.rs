@@ -118,7 +118,11 @@ impl Error {
     /// An error without a place yet.
     #[cold]
     pub fn new(kind: ErrorKind) -> Self {
-        Error(Box::new(Inner { kind, location: Location::default(), hint: None }))
+        Error(Box::new(Inner {
+            kind,
+            location: Location::default(),
+            hint: None,
+        }))
     }
 
     /// A question that cannot be asked like this.
@@ -130,13 +134,19 @@ impl Error {
     /// A file that is not what it claims to be. See [`ErrorKind::File`].
     #[cold]
     pub fn file(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(ErrorKind::File { code, message: message.into() })
+        Error::new(ErrorKind::File {
+            code,
+            message: message.into(),
+        })
     }
 
     /// A limit that was reached. See [`ErrorKind::Limit`].
     #[cold]
     pub fn limit(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(ErrorKind::Limit { code, message: message.into() })
+        Error::new(ErrorKind::Limit {
+            code,
+            message: message.into(),
+        })
     }
 
     /// The machine refused; `what` says what was tried.
@@ -194,7 +204,9 @@ impl fmt::Display for Error {
             write!(f, "{}: ", self.0.location)?;
         }
         match &self.0.kind {
-            ErrorKind::Usage(m) | ErrorKind::Conflict(m) | ErrorKind::Io(m) | ErrorKind::Bug(m) => f.write_str(m),
+            ErrorKind::Usage(m) | ErrorKind::Conflict(m) | ErrorKind::Io(m) | ErrorKind::Bug(m) => {
+                f.write_str(m)
+            }
             ErrorKind::File { message, .. } | ErrorKind::Limit { message, .. } => f.write_str(message),
             ErrorKind::RowsRejected { n_rejected, n_read } => {
                 write!(f, "{n_rejected} of {n_read} rows cannot be read exactly")
@@ -275,7 +287,13 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: String = self.text.chars().take(Self::MAX_TEXT).collect();
         let more = if shown.len() < self.text.len() { "…" } else { "" };
-        write!(f, "{}: \"{}{more}\" is not readable; expected {}", self.location, Printable(&shown), self.expected)
+        write!(
+            f,
+            "{}: \"{}{more}\" is not readable; expected {}",
+            self.location,
+            Printable(&shown),
+            self.expected
+        )
     }
 }
 
@@ -328,6 +346,9 @@ mod tests {
 
     #[test]
     fn control_and_bidi_characters_are_shown_not_obeyed() {
-        assert_eq!(Printable("a\u{1b}[2J\u{202e}b\n").to_string(), "a\\x1b[2J\\u{202e}b\\n");
+        assert_eq!(
+            Printable("a\u{1b}[2J\u{202e}b\n").to_string(),
+            "a\\x1b[2J\\u{202e}b\\n"
+        );
     }
 }

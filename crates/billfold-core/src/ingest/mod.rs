@@ -1,3 +1,4 @@
 //! Ingest: files into charge batches.
 pub mod csv;
+mod feed;
 pub mod json;

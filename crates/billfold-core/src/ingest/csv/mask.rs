@@ -1,0 +1,88 @@
+//! Sixty-four bytes at a time: which of them equal one byte, as the bits of a `u64`.
+//!
+//! Bit 0 stands for the first byte. Nothing here knows what the bytes mean.
+
+use wide::u8x32;
+
+/// The bytes of a block.
+pub(super) const BLOCK: usize = 64;
+
+/// One block of input in vector registers.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    low: u8x32,
+    high: u8x32,
+}
+
+impl Block {
+    #[inline]
+    pub(super) fn new(bytes: &[u8; BLOCK]) -> Self {
+        let (low, high) = bytes.split_at(32);
+        let mut halves = [[0_u8; 32]; 2];
+        halves[0].copy_from_slice(low);
+        halves[1].copy_from_slice(high);
+        Block {
+            low: u8x32::from(halves[0]),
+            high: u8x32::from(halves[1]),
+        }
+    }
+
+    /// A block of fewer than 64 bytes, filled up with zeros; mask the result with [`below`] its length.
+    pub(super) fn partial(bytes: &[u8]) -> Self {
+        let mut padded = [0_u8; BLOCK];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        Block::new(&padded)
+    }
+
+    /// The bytes that equal `byte`.
+    #[inline]
+    pub(super) fn eq(self, byte: u8) -> u64 {
+        let wanted = u8x32::splat(byte);
+        let low = self.low.simd_eq(wanted).to_bitmask();
+        let high = self.high.simd_eq(wanted).to_bitmask();
+        u64::from(low) | u64::from(high) << 32
+    }
+}
+
+/// The lowest `n` bits, for `n` up to 64.
+#[inline]
+pub(super) fn below(n: usize) -> u64 {
+    if n >= BLOCK { !0 } else { (1 << n) - 1 }
+}
+
+/// Bit i of the result is the parity of bits 0 to i: with quotes as input, the bytes from an opening
+/// quote up to, and without, its closing quote.
+#[inline]
+pub(super) fn prefix_xor(mut x: u64) -> u64 {
+    x ^= x << 1;
+    x ^= x << 2;
+    x ^= x << 4;
+    x ^= x << 8;
+    x ^= x << 16;
+    x ^= x << 32;
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_stand_for_bytes_in_order() {
+        let mut bytes = [b'x'; BLOCK];
+        for at in [0, 1, 15, 16, 31, 32, 47, 63] {
+            bytes[at] = b',';
+            assert_eq!(Block::new(&bytes).eq(b','), 1 << at, "{at}");
+            bytes[at] = b'x';
+        }
+        assert_eq!(Block::partial(b"a,b,").eq(b','), 0b1010);
+        assert_eq!(below(0), 0);
+        assert_eq!(below(64), !0);
+    }
+
+    #[test]
+    fn parity_covers_a_quote_up_to_its_partner() {
+        assert_eq!(prefix_xor(0b0010_0100), 0b0001_1100);
+        assert_eq!(prefix_xor(1), !0);
+    }
+}

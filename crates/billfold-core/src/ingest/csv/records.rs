@@ -1,0 +1,321 @@
+//! The structural index of one chunk: where its records and fields stand.
+//!
+//! A [`RecordIndex`] is one worker's reusable memory; [`Records`] is its view of one chunk. Regular input
+//! is indexed by block masks, a chunk that breaks a quoting rule anywhere by `scalar`; both fill the same
+//! index. Nothing is copied or decoded here: a field is a slice of the chunk.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::fill::Fill;
+use super::{Dialect, Malformed, QUOTE};
+use crate::error::{Error, Result};
+use crate::ingest::feed::{MAX_CHUNK, count_lines};
+
+/// The memory of an index, reused from chunk to chunk. One per worker.
+#[derive(Debug, Default)]
+pub struct RecordIndex {
+    /// Offsets of delimiters and record ends outside quotes, in order; room beyond what is used.
+    pub(super) ends: Vec<u32>,
+    pub(super) entries: Vec<Entry>,
+    /// The first fault of each malformed record, in order.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// One record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Offset of its first byte.
+    pub(super) start: u32,
+    /// Where the end of its first field stands in `ends`.
+    pub(super) first: u32,
+    pub(super) n_fields: u32,
+    pub(super) flags: u32,
+}
+
+pub(super) const MALFORMED: u32 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) record: u32,
+    pub(super) offset: u32,
+    pub(super) kind: Malformed,
+}
+
+/// The records of one chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) ends: &'a [u32],
+    pub(super) entries: &'a [Entry],
+    pub(super) faults: &'a [Fault],
+    pub(super) dialect: Dialect,
+    pub(super) n_columns: usize,
+    pub(super) n_blank: u64,
+    pub(super) blank_bytes: u64,
+    pub(super) ascii: bool,
+}
+
+/// What is known of a record without decoding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordRef {
+    /// Offset of its first byte in the chunk.
+    pub start: usize,
+    /// Offset after its text, before its line end.
+    pub end: usize,
+    /// Fields it has.
+    pub n_fields: usize,
+    /// Whether its fields can be read.
+    pub status: RecordStatus,
+}
+
+/// Whether the fields of a record can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordStatus {
+    /// Well formed, and as many fields as there are columns.
+    Regular,
+    /// Well formed, but with fewer or more fields than there are columns.
+    FieldCount,
+    /// Against the quoting rules. `offset` is where in the chunk this was first seen; for an unclosed
+    /// quote, where the quotes open.
+    Malformed {
+        /// Which rule.
+        kind: Malformed,
+        /// Offset in the chunk.
+        offset: usize,
+    },
+}
+
+/// One cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Its bytes, without the quotes around them.
+    pub raw: &'a [u8],
+    /// Whether it stood in quotes: `""` is an empty text where an unquoted empty cell is no value.
+    pub quoted: bool,
+    /// Whether `raw` holds `""` for quotes.
+    pub escaped: bool,
+}
+
+impl<'a> Field<'a> {
+    /// The text of the cell; copied only where it has escaped quotes.
+    pub fn text(&self) -> Cow<'a, [u8]> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut text = Vec::with_capacity(self.raw.len());
+        self.unescape_into(&mut text);
+        Cow::Owned(text)
+    }
+
+    /// Appends the text of the cell to `out`.
+    pub fn unescape_into(&self, out: &mut Vec<u8>) {
+        let mut rest = self.raw;
+        while self.escaped
+            && let Some(at) = memchr::memchr(QUOTE, rest)
+        {
+            out.extend_from_slice(&rest[..=at]);
+            let next = if rest.get(at + 1) == Some(&QUOTE) {
+                at + 2
+            } else {
+                at + 1
+            };
+            rest = &rest[next..];
+        }
+        out.extend_from_slice(rest);
+    }
+}
+
+impl RecordIndex {
+    /// An index without memory yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Finds the records and fields of `bytes`, which begin and end at record borders.
+    ///
+    /// `n_columns` is what a regular record has. A line that is empty or holds only spaces and tabs is no
+    /// record but blank, except where there is one column: there it is a record of one field. A line end
+    /// at the end of `bytes` opens no further record.
+    /// Errors: `limit.record` when `bytes` has 2 GiB or more; a [`super::Chunker`] never hands that out.
+    pub fn index<'a>(
+        &'a mut self,
+        bytes: &'a [u8],
+        dialect: Dialect,
+        n_columns: usize,
+    ) -> Result<Records<'a>> {
+        if bytes.len() > MAX_CHUNK {
+            return Err(Error::limit(
+                "limit.record",
+                "a chunk of 2 GiB or more cannot be indexed",
+            ));
+        }
+        let mut fill = Fill::new(self, bytes, dialect, n_columns);
+        let ascii = match memchr::memchr(QUOTE, bytes) {
+            None => fill.by_blocks::<false>(),
+            Some(_) => fill.by_blocks::<true>(),
+        };
+        // A broken rule shows only after part of the chunk is indexed; then all of it is done again by the letter.
+        let ascii = ascii.unwrap_or_else(|| fill.by_letter());
+        Ok(fill.finish(ascii))
+    }
+
+    /// The same through the scalar rules alone, to test one way against the other.
+    #[cfg(test)]
+    pub(super) fn index_by_letter<'a>(
+        &'a mut self,
+        bytes: &'a [u8],
+        dialect: Dialect,
+        n_columns: usize,
+    ) -> Records<'a> {
+        let mut fill = Fill::new(self, bytes, dialect, n_columns);
+        let ascii = fill.by_letter();
+        fill.finish(ascii)
+    }
+}
+
+impl<'a> Records<'a> {
+    /// Records in the chunk, malformed ones among them, blank lines not.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the chunk has no record.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Lines that are no records because they are empty or hold only spaces and tabs.
+    pub fn n_blank(&self) -> u64 {
+        self.n_blank
+    }
+
+    /// Bytes of the blank lines, line ends included.
+    pub fn blank_bytes(&self) -> u64 {
+        self.blank_bytes
+    }
+
+    /// Whether every record is [`RecordStatus::Regular`].
+    pub fn all_regular(&self) -> bool {
+        let n_columns = self.n_columns as u32;
+        self.faults.is_empty() && self.entries.iter().all(|entry| entry.n_fields == n_columns)
+    }
+
+    /// Record `r`, from 0. Panics when there is none.
+    #[inline]
+    pub fn record(&self, r: usize) -> RecordRef {
+        let entry = self.entries[r];
+        RecordRef {
+            start: entry.start as usize,
+            end: self.text_end(entry),
+            n_fields: entry.n_fields as usize,
+            status: self.status(r),
+        }
+    }
+
+    /// Whether the fields of record `r` can be trusted.
+    #[inline]
+    pub fn status(&self, r: usize) -> RecordStatus {
+        let entry = self.entries[r];
+        if entry.flags & MALFORMED != 0
+            && let Ok(at) = self
+                .faults
+                .binary_search_by_key(&(r as u32), |fault| fault.record)
+        {
+            let Fault { kind, offset, .. } = self.faults[at];
+            return RecordStatus::Malformed {
+                kind,
+                offset: offset as usize,
+            };
+        }
+        if entry.n_fields as usize == self.n_columns {
+            RecordStatus::Regular
+        } else {
+            RecordStatus::FieldCount
+        }
+    }
+
+    /// Field `j` of record `r`, both from 0, in constant time.
+    ///
+    /// In a malformed record a field that opens with a quote and does not end in one keeps both.
+    ///
+    /// # Panics
+    /// When the record has no such field; a regular record has one for every column.
+    #[inline]
+    pub fn field(&self, r: usize, j: usize) -> Field<'a> {
+        let entry = &self.entries[r];
+        let n_fields = entry.n_fields as usize;
+        assert!(j < n_fields, "record {r} has {n_fields} fields");
+        let slot = entry.first as usize + j;
+        let start = if j == 0 {
+            entry.start as usize
+        } else {
+            self.ends[slot - 1] as usize + 1
+        };
+        let mut raw = &self.bytes[start..self.ends[slot] as usize];
+        if j + 1 == n_fields {
+            raw = &self.bytes[start..self.text_end(*entry)];
+        }
+        if let [QUOTE, inner @ .., QUOTE] = raw {
+            Field {
+                raw: inner,
+                quoted: true,
+                escaped: memchr::memchr(QUOTE, inner).is_some(),
+            }
+        } else {
+            Field {
+                raw,
+                quoted: false,
+                escaped: false,
+            }
+        }
+    }
+
+    /// The bytes of record `r` as they stand, without its line end.
+    pub fn text(&self, r: usize) -> &'a [u8] {
+        let entry = self.entries[r];
+        &self.bytes[entry.start as usize..self.text_end(entry)]
+    }
+
+    /// The bytes of record `r` with its line end. These and the blank lines make up the whole chunk.
+    pub fn span(&self, r: usize) -> Range<usize> {
+        let entry = self.entries[r];
+        let end = self.ends[entry.first as usize + entry.n_fields as usize - 1] as usize;
+        entry.start as usize..(end + 1).min(self.bytes.len())
+    }
+
+    /// Physical lines of the chunk before `offset`; add the chunk's `first_line` for a line number.
+    /// Counts them anew on every call: for messages only.
+    pub fn lines_before(&self, offset: usize) -> u64 {
+        count_lines(
+            &self.bytes[..offset.min(self.bytes.len())],
+            self.dialect.newline(),
+        )
+    }
+
+    /// The records that are not valid UTF-8, with the chunk offset of the first bad byte of each.
+    /// Costs next to nothing where all bytes are ASCII.
+    pub fn invalid_utf8(&self) -> Vec<(usize, usize)> {
+        // A character cannot cross a record border: its bytes are never a newline's.
+        if self.ascii || std::str::from_utf8(self.bytes).is_ok() {
+            return Vec::new();
+        }
+        let bad = |r| {
+            let error = std::str::from_utf8(self.text(r)).err()?;
+            Some((r, self.entries[r].start as usize + error.valid_up_to()))
+        };
+        (0..self.len()).filter_map(bad).collect()
+    }
+
+    /// Whether all bytes are ASCII.
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
+    }
+
+    #[inline]
+    fn text_end(&self, entry: Entry) -> usize {
+        let end = self.ends[entry.first as usize + entry.n_fields as usize - 1] as usize;
+        let crlf = !self.dialect.cr_only && end > entry.start as usize && self.bytes[end - 1] == b'\r';
+        if crlf { end - 1 } else { end }
+    }
+}
