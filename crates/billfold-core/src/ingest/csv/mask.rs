@@ -15,7 +15,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    #[inline(always)]
+    #[inline]
     pub(super) fn new(bytes: &[u8; BLOCK]) -> Self {
         let (low, high) = bytes.split_at(32);
         let mut halves = [[0_u8; 32]; 2];
@@ -35,30 +35,24 @@ impl Block {
     }
 
     /// The bytes that equal `byte`.
-    #[inline(always)]
+    #[inline]
     pub(super) fn eq(self, byte: u8) -> u64 {
         let wanted = u8x32::splat(byte);
         let low = self.low.simd_eq(wanted).to_bitmask();
         let high = self.high.simd_eq(wanted).to_bitmask();
         u64::from(low) | u64::from(high) << 32
     }
-
-    /// Both halves laid over each other; only good for asking afterwards whether a high bit was ever set.
-    #[inline(always)]
-    pub(super) fn folded(self) -> u8x32 {
-        self.low | self.high
-    }
 }
 
 /// The lowest `n` bits, for `n` up to 64.
-#[inline(always)]
+#[inline]
 pub(super) fn below(n: usize) -> u64 {
     if n >= BLOCK { !0 } else { (1 << n) - 1 }
 }
 
 /// Bit i of the result is the parity of bits 0 to i: with quotes as input, the bytes from an opening
 /// quote up to, and without, its closing quote.
-#[inline(always)]
+#[inline]
 pub(super) fn prefix_xor(mut x: u64) -> u64 {
     x ^= x << 1;
     x ^= x << 2;

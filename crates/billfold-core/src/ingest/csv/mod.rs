@@ -12,6 +12,7 @@
 //! [`Chunker`] cuts the stream (sequential, cheap), [`RecordIndex`] finds the fields of one chunk (parallel).
 
 mod chunker;
+mod fill;
 mod mask;
 mod records;
 mod scalar;

@@ -7,10 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use wide::u8x32;
-
-use super::mask::{BLOCK, Block, below, prefix_xor};
-use super::scalar::{self, Event};
+use super::fill::Fill;
 use super::{Dialect, Malformed, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{MAX_CHUNK, count_lines};
@@ -19,45 +16,44 @@ use crate::ingest::feed::{MAX_CHUNK, count_lines};
 #[derive(Debug, Default)]
 pub struct RecordIndex {
     /// Offsets of delimiters and record ends outside quotes, in order; room beyond what is used.
-    ends: Vec<u32>,
-    entries: Vec<Entry>,
+    pub(super) ends: Vec<u32>,
+    pub(super) entries: Vec<Entry>,
     /// The first fault of each malformed record, in order.
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
 }
 
 /// One record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
+pub(super) struct Entry {
     /// Offset of its first byte.
-    start: u32,
+    pub(super) start: u32,
     /// Where the end of its first field stands in `ends`.
-    first: u32,
-    n_fields: u32,
-    flags: u32,
+    pub(super) first: u32,
+    pub(super) n_fields: u32,
+    pub(super) flags: u32,
 }
 
-const HAS_QUOTES: u32 = 1;
-const MALFORMED: u32 = 2;
+pub(super) const MALFORMED: u32 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fault {
-    record: u32,
-    offset: u32,
-    kind: Malformed,
+pub(super) struct Fault {
+    pub(super) record: u32,
+    pub(super) offset: u32,
+    pub(super) kind: Malformed,
 }
 
 /// The records of one chunk.
 #[derive(Debug, Clone, Copy)]
 pub struct Records<'a> {
-    bytes: &'a [u8],
-    ends: &'a [u32],
-    entries: &'a [Entry],
-    faults: &'a [Fault],
-    dialect: Dialect,
-    n_columns: usize,
-    n_blank: u64,
-    blank_bytes: u64,
-    ascii: bool,
+    pub(super) bytes: &'a [u8],
+    pub(super) ends: &'a [u32],
+    pub(super) entries: &'a [Entry],
+    pub(super) faults: &'a [Fault],
+    pub(super) dialect: Dialect,
+    pub(super) n_columns: usize,
+    pub(super) n_blank: u64,
+    pub(super) blank_bytes: u64,
+    pub(super) ascii: bool,
 }
 
 /// What is known of a record without decoding it.
@@ -71,8 +67,6 @@ pub struct RecordRef {
     pub n_fields: usize,
     /// Whether its fields can be read.
     pub status: RecordStatus,
-    /// Whether a quote stands anywhere in it.
-    pub has_quotes: bool,
 }
 
 /// Whether the fields of a record can be trusted.
@@ -180,286 +174,6 @@ impl RecordIndex {
     }
 }
 
-/// An index being filled.
-struct Fill<'a> {
-    index: &'a mut RecordIndex,
-    bytes: &'a [u8],
-    dialect: Dialect,
-    n_columns: usize,
-    /// Used part of `index.ends`.
-    n_ends: usize,
-    /// Start of the record being filled, and the place of its first field in `ends`.
-    start: usize,
-    first: usize,
-    n_blank: u64,
-    blank_bytes: u64,
-}
-
-impl<'a> Fill<'a> {
-    fn new(index: &'a mut RecordIndex, bytes: &'a [u8], dialect: Dialect, n_columns: usize) -> Self {
-        let mut fill = Fill {
-            index,
-            bytes,
-            dialect,
-            n_columns,
-            n_ends: 0,
-            start: 0,
-            first: 0,
-            n_blank: 0,
-            blank_bytes: 0,
-        };
-        fill.reset();
-        fill
-    }
-
-    fn reset(&mut self) {
-        self.index.entries.clear();
-        self.index.faults.clear();
-        (self.n_ends, self.start, self.first) = (0, 0, 0);
-        (self.n_blank, self.blank_bytes) = (0, 0);
-    }
-
-    /// Indexes by masks. Says whether all bytes are ASCII, or None where a quoting rule is broken.
-    fn by_blocks<const QUOTES: bool>(&mut self) -> Option<bool> {
-        let bytes = self.bytes;
-        let mut folded = u8x32::splat(0);
-        // Moved out for the loop, so that its length and place stay in registers.
-        let mut ends = std::mem::take(&mut self.index.ends);
-        let mut parity = Parity {
-            inside: 0,
-            may_open: 1,
-            closed: 0,
-            quoted: false,
-        };
-        let mut base = 0;
-        let (blocks, tail) = bytes.as_chunks::<BLOCK>();
-        let mut regular = true;
-        for block in blocks {
-            let block = Block::new(block);
-            folded |= block.folded();
-            regular &= self.block::<QUOTES>(block, !0, base, &mut parity, &mut ends);
-            if QUOTES && !regular {
-                break;
-            }
-            base += BLOCK;
-        }
-        if regular && !tail.is_empty() {
-            let block = Block::partial(tail);
-            folded |= block.folded();
-            regular = self.block::<QUOTES>(block, below(tail.len()), base, &mut parity, &mut ends);
-        }
-        self.index.ends = ends;
-        if !regular || parity.inside != 0 {
-            return None;
-        }
-        if self.start < bytes.len() {
-            self.push_end(bytes.len());
-            self.close(
-                self.n_ends - 1,
-                bytes.len(),
-                if parity.quoted { HAS_QUOTES } else { 0 },
-            );
-        }
-        // The sign bits of the bytes are what makes a bit mask.
-        Some(folded.to_bitmask() == 0)
-    }
-
-    /// Indexes one block; false where a quoting rule is broken in it.
-    #[inline(always)]
-    fn block<const QUOTES: bool>(
-        &mut self,
-        block: Block,
-        valid: u64,
-        base: usize,
-        parity: &mut Parity,
-        ends: &mut Vec<u32>,
-    ) -> bool {
-        let mut newlines = block.eq(self.dialect.newline()) & valid;
-        let mut structural = newlines | block.eq(self.dialect.delimiter) & valid;
-        let mut quotes = 0;
-        if QUOTES {
-            quotes = block.eq(QUOTE) & valid;
-            let inside = prefix_xor(quotes) ^ parity.inside;
-            let (opening, closing) = (quotes & inside, quotes & !inside);
-            let around = structural | quotes;
-            // An opening quote stands at the start of a field, or is the second half of `""`; behind a
-            // closing quote stands a delimiter, a record end, or the second half of `""`.
-            let wrong = opening & !(around << 1 | parity.may_open);
-            let stray = (closing << 1 | parity.closed) & !around & valid;
-            if wrong != 0 || stray != 0 && !self.only_carriage_returns(stray, base) {
-                return false;
-            }
-            parity.may_open = around >> 63;
-            parity.closed = closing >> 63;
-            parity.inside = 0_u64.wrapping_sub(inside >> 63);
-            structural &= !inside;
-            newlines &= !inside;
-        }
-        let n_ends = self.n_ends;
-        let mut left = newlines;
-        while left != 0 {
-            let bit = left.trailing_zeros() as usize;
-            let before = (1_u64 << bit).wrapping_sub(1);
-            let slot = n_ends.wrapping_add((structural & before).count_ones() as usize);
-            let mut flags = 0;
-            if QUOTES {
-                if parity.quoted || quotes & before != 0 {
-                    flags = HAS_QUOTES;
-                }
-                parity.quoted = false;
-                quotes &= !before;
-            }
-            self.close(slot, base.wrapping_add(bit), flags);
-            left &= left.wrapping_sub(1);
-        }
-        if QUOTES {
-            parity.quoted |= quotes != 0;
-        }
-        if ends.len() < n_ends.wrapping_add(BLOCK) {
-            grow(ends, self.bytes.len());
-        }
-        push_bits(&mut ends[n_ends..], base as u32, structural);
-        self.n_ends = n_ends.wrapping_add(structural.count_ones() as usize);
-        true
-    }
-
-    /// Whether each of these bytes behind a closing quote is the CR of a CRLF, or of one that the end of the file cut.
-    fn only_carriage_returns(&self, mut stray: u64, base: usize) -> bool {
-        while stray != 0 {
-            let at = base + stray.trailing_zeros() as usize;
-            let behind = &self.bytes[at..];
-            if self.dialect.cr_only || !(behind.starts_with(b"\r\n") || behind == b"\r") {
-                return false;
-            }
-            stray &= stray - 1;
-        }
-        true
-    }
-
-    /// Indexes by the scalar rules. Says whether all bytes are ASCII.
-    fn by_letter(&mut self) -> bool {
-        self.reset();
-        let (bytes, dialect) = (self.bytes, self.dialect);
-        let mut fault = None;
-        scalar::walk(bytes, dialect, |event| {
-            match event {
-                Event::Field(end) => self.push_end(end),
-                Event::Fault(kind, offset) => fault = fault.or(Some((kind, offset))),
-                Event::Record(end) => {
-                    self.push_end(end);
-                    let mut flags = 0;
-                    if memchr::memchr(QUOTE, &bytes[self.start..end]).is_some() {
-                        flags |= HAS_QUOTES;
-                    }
-                    if let Some((kind, offset)) = fault.take() {
-                        flags |= MALFORMED;
-                        let record = self.index.entries.len() as u32;
-                        self.index.faults.push(Fault {
-                            record,
-                            offset: offset as u32,
-                            kind,
-                        });
-                    }
-                    self.close(self.n_ends - 1, end, flags);
-                }
-            }
-            true
-        });
-        bytes.is_ascii()
-    }
-
-    fn push_end(&mut self, end: usize) {
-        if self.index.ends.len() <= self.n_ends {
-            grow(&mut self.index.ends, self.bytes.len());
-        }
-        self.index.ends[self.n_ends] = end as u32;
-        self.n_ends += 1;
-    }
-
-    /// Ends a record at offset `end`, whose last field end goes to `slot`.
-    #[inline]
-    fn close(&mut self, slot: usize, end: usize, flags: u32) {
-        let n_fields = slot.wrapping_sub(self.first).wrapping_add(1);
-        if n_fields == 1 && self.n_columns != 1 && self.is_blank(end) {
-            self.n_blank += 1;
-            self.blank_bytes += ((end + 1).min(self.bytes.len()) - self.start) as u64;
-        } else {
-            self.index.entries.push(Entry {
-                start: self.start as u32,
-                first: self.first as u32,
-                n_fields: n_fields as u32,
-                flags,
-            });
-        }
-        self.first = slot.wrapping_add(1);
-        self.start = end.wrapping_add(1);
-    }
-
-    fn is_blank(&self, end: usize) -> bool {
-        let line = &self.bytes[self.start..end];
-        let line = if self.dialect.cr_only {
-            line
-        } else {
-            line.strip_suffix(b"\r").unwrap_or(line)
-        };
-        line.iter().all(|byte| matches!(byte, b' ' | b'\t'))
-    }
-
-    fn finish(self, ascii: bool) -> Records<'a> {
-        let index: &'a RecordIndex = self.index;
-        Records {
-            bytes: self.bytes,
-            ends: &index.ends[..self.n_ends],
-            entries: &index.entries,
-            faults: &index.faults,
-            dialect: self.dialect,
-            n_columns: self.n_columns,
-            n_blank: self.n_blank,
-            blank_bytes: self.blank_bytes,
-            ascii,
-        }
-    }
-}
-
-/// What crosses the border between two blocks.
-struct Parity {
-    /// All ones when the next byte stands inside quotes.
-    inside: u64,
-    /// 1 when a quote may open at the next byte.
-    may_open: u64,
-    /// 1 when the last byte was a closing quote.
-    closed: u64,
-    /// The record being filled has had a quote.
-    quoted: bool,
-}
-
-/// Makes room for at least one more block of ends.
-#[cold]
-fn grow(ends: &mut Vec<u32>, n_bytes: usize) {
-    // Bills have about twelve bytes a field; a quarter of the bytes is room enough for nearly all of them.
-    let room = (ends.len() * 2).max(n_bytes / 4) + BLOCK;
-    ends.resize(room, 0);
-}
-
-/// Writes the offsets of the set bits; up to eight of them without a branch. `out` has room for 64.
-#[inline(always)]
-fn push_bits(out: &mut [u32], base: u32, mut bits: u64) {
-    let mut rest = out;
-    loop {
-        let Some((eight, more)) = rest.split_first_chunk_mut::<8>() else {
-            return;
-        };
-        for slot in eight {
-            *slot = base.wrapping_add(bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
-        }
-        if bits == 0 {
-            return;
-        }
-        rest = more;
-    }
-}
-
 impl<'a> Records<'a> {
     /// Records in the chunk, malformed ones among them, blank lines not.
     pub fn len(&self) -> usize {
@@ -496,7 +210,6 @@ impl<'a> Records<'a> {
             end: self.text_end(entry),
             n_fields: entry.n_fields as usize,
             status: self.status(r),
-            has_quotes: entry.flags & HAS_QUOTES != 0,
         }
     }
 
@@ -525,7 +238,9 @@ impl<'a> Records<'a> {
     /// Field `j` of record `r`, both from 0, in constant time.
     ///
     /// In a malformed record a field that opens with a quote and does not end in one keeps both.
-    /// Panics when the record has no such field; a regular record has one for every column.
+    ///
+    /// # Panics
+    /// When the record has no such field; a regular record has one for every column.
     #[inline]
     pub fn field(&self, r: usize, j: usize) -> Field<'a> {
         let entry = &self.entries[r];
@@ -592,7 +307,6 @@ impl<'a> Records<'a> {
         (0..self.len()).filter_map(bad).collect()
     }
 
-    /// Whether all bytes are ASCII.
     /// The bytes of the chunk from an offset on.
     pub fn bytes_from(&self, offset: usize) -> &'a [u8] {
         &self.bytes[offset..]

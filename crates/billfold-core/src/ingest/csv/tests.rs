@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
@@ -41,7 +42,6 @@ fn rows_of(records: &Records<'_>, first_line: u64) -> Vec<Row> {
     let row = |r: usize| {
         let record = records.record(r);
         assert_eq!(record.start, records.span(r).start);
-        assert_eq!(record.has_quotes, records.text(r).contains(&b'"'));
         let fault = match records.status(r) {
             RecordStatus::Malformed { kind, offset } => {
                 Some((kind.code(), first_line + records.lines_before(offset)))
@@ -77,11 +77,7 @@ fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, ste
             (chunk.index, chunk.first_line, chunk.byte_offset),
             (n as u64, line, offset)
         );
-        line += chunk
-            .bytes
-            .iter()
-            .filter(|&&byte| byte == dialect.newline())
-            .count() as u64;
+        line += lines_in(&chunk.bytes, dialect.newline());
         offset += chunk.bytes.len() as u64;
 
         let records = index.index(&chunk.bytes, dialect, n_columns).unwrap();
@@ -111,12 +107,16 @@ fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, ste
     (rows, n_blank)
 }
 
+fn lines_in(bytes: &[u8], newline: u8) -> u64 {
+    bytes.split(|&byte| byte == newline).count() as u64 - 1
+}
+
 /// The rules once more, in another shape: field by field from the front, nothing shared with the code under test.
 fn reference(bytes: &[u8], dialect: Dialect, n_columns: usize) -> (Vec<Row>, u64) {
     let newline = dialect.newline();
     let is_end = |at: usize| at >= bytes.len() || bytes[at] == newline;
     let is_crlf = |at: usize| !dialect.cr_only && (bytes[at..].starts_with(b"\r\n") || &bytes[at..] == b"\r");
-    let line_at = |at: usize| 1 + bytes[..at].iter().filter(|&&byte| byte == newline).count() as u64;
+    let line_at = |at: usize| 1 + lines_in(&bytes[..at], newline);
     let (mut rows, mut n_blank, mut at) = (Vec::new(), 0, 0);
     while at < bytes.len() {
         let start = at;
@@ -213,11 +213,38 @@ fn a_record_with_fewer_or_more_fields_is_told_from_a_regular_one() {
     let mut index = RecordIndex::new();
     let records = index.index(b"1,2\n3\n4,5,6\n7,8\n", Dialect::COMMA, 2).unwrap();
     let statuses: Vec<_> = (0..records.len()).map(|r| records.status(r)).collect();
-    use RecordStatus::{FieldCount, Regular};
-    assert_eq!(statuses, [Regular, FieldCount, FieldCount, Regular]);
+    assert_eq!(
+        statuses,
+        [
+            RecordStatus::Regular,
+            RecordStatus::FieldCount,
+            RecordStatus::FieldCount,
+            RecordStatus::Regular
+        ]
+    );
     assert_eq!(records.record(2).n_fields, 3);
     assert!(!records.all_regular());
     assert_eq!(records.field(3, 1).raw, b"8");
+}
+
+#[test]
+fn short_and_long_records_that_make_up_for_each_other_are_not_regular() {
+    let mut index = RecordIndex::new();
+    for (input, n_columns, n_fields) in [
+        ("1\n2,3,4\n", 2, vec![1, 3]),
+        ("1,2,3\n4\n", 2, vec![3, 1]),
+        ("1,2\n3,4\n", 4, vec![2, 2]),
+    ] {
+        let records = index.index(input.as_bytes(), Dialect::COMMA, n_columns).unwrap();
+        assert_eq!(
+            (0..records.len())
+                .map(|r| records.record(r).n_fields)
+                .collect::<Vec<_>>(),
+            n_fields
+        );
+    }
+    let records = index.index(b"1,2\n", Dialect::COMMA, 0).unwrap();
+    assert_eq!(records.status(0), RecordStatus::FieldCount);
 }
 
 #[test]
@@ -640,7 +667,7 @@ fn table_text() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_read_as_the_reference_says_in_any_chunks(
@@ -674,11 +701,7 @@ proptest! {
 /// Run by hand: `cargo test --release -p billfold-core scan_speed -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement of a 200 MB scan, not a check"]
-#[expect(
-    clippy::print_stderr,
-    clippy::float_arithmetic,
-    reason = "prints a measurement"
-)]
+#[expect(clippy::print_stderr, reason = "prints a measurement")]
 fn scan_speed() {
     let plain = "2024-03-01T00:00:00Z,2024-03-01T01:00:00Z,123456789012,i-0a1b2c3d4e5f,AmazonEC2,\
                  us-east-1,0.0958000000,USD,Usage,1.0000,hrs,team-platform,prod,,compute,BoxUsage:m5.large\n";
@@ -696,37 +719,37 @@ fn scan_speed() {
         ("all quoted", all),
     ] {
         let file = row.repeat(200_000_000 / row.len()).into_bytes();
-        let n_bytes = file.len() as f64 / 1e6;
+        let rate = |spent: Duration| file.len() as u128 / spent.as_micros().max(1);
         let mut chunker = Chunker::new(Dialect::COMMA, 1 << 20, Chunker::MAX_RECORD);
         let mut index = RecordIndex::new();
-        let (mut cutting, mut indexing, mut reading) = (0.0, 0.0, 0.0);
+        let (mut cutting, mut indexing, mut reading) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
         let (mut n_records, mut n_cell_bytes) = (0, 0);
         let mut input = file.as_slice();
         loop {
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             let Some(chunk) = chunker.next_chunk(&mut input).unwrap() else {
                 break;
             };
-            cutting += start.elapsed().as_secs_f64();
-            let start = std::time::Instant::now();
+            cutting += start.elapsed();
+            let start = Instant::now();
             let records = index.index(&chunk.bytes, Dialect::COMMA, 16).unwrap();
-            indexing += start.elapsed().as_secs_f64();
+            indexing += start.elapsed();
             assert!(records.all_regular() && records.is_ascii());
-            let start = std::time::Instant::now();
+            let start = Instant::now();
             for r in 0..records.len() {
                 for j in [0, 2, 6, 7, 15] {
                     n_cell_bytes += records.field(r, j).raw.len();
                 }
             }
-            reading += start.elapsed().as_secs_f64();
+            reading += start.elapsed();
             n_records += records.len();
             chunker.recycle(chunk);
         }
         eprintln!(
-            "{name}: {n_records} records; chunker {:.0} MB/s, index {:.0} MB/s, five fields of each {:.0} MB/s ({n_cell_bytes})",
-            n_bytes / cutting,
-            n_bytes / indexing,
-            n_bytes / reading
+            "{name}: {n_records} records; chunker {} MB/s, index {} MB/s, five fields of each {} MB/s ({n_cell_bytes})",
+            rate(cutting),
+            rate(indexing),
+            rate(reading)
         );
     }
 }

@@ -62,10 +62,9 @@ pub fn sniff_layout(sample: &[u8], members: &[&str], whole: bool) -> Option<Layo
             })
         }
         (_, Some(line_end)) if is_cut_line(&text[..line_end], &text[line_end..]) => Some(Layout::Lines),
-        (Some(_), _) => Some(Layout::Concatenated),
         // The first object goes on behind the sample: the member may be still to come.
         (None, _) if !whole && !members.is_empty() => Some(Layout::Documents),
-        (None, Some(_)) => Some(Layout::Concatenated),
+        (Some(_), _) | (None, Some(_)) => Some(Layout::Concatenated),
         (None, None) => Some(Layout::Lines),
     }
 }

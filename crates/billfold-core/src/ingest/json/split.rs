@@ -204,7 +204,7 @@ impl Splitter {
                 self.has_member = false;
                 Place::FirstName
             }
-            (Place::Top, b'{' | b'[') if self.layout == Layout::Concatenated => return self.begin_item(at),
+            (Place::Top, b'{' | b'[') if self.layout == Layout::Concatenated => self.begin_item(at),
             (Place::FirstName | Place::Name, b'"') => {
                 self.held = Some(at);
                 self.value = Value {
@@ -238,7 +238,7 @@ impl Splitter {
             (Place::AfterMember, b',') => Place::Name,
             (Place::FirstItem | Place::AfterItem, b']') if self.layout == Layout::Array => Place::Done,
             (Place::FirstItem | Place::AfterItem, b']') => Place::AfterMember,
-            (Place::FirstItem | Place::Item, byte) if may_begin_value(byte) => return self.begin_item(at),
+            (Place::FirstItem | Place::Item, byte) if may_begin_value(byte) => self.begin_item(at),
             (Place::AfterItem, b',') => Place::Item,
             (place, byte) => {
                 let found = char::from(byte).escape_default();
@@ -251,12 +251,11 @@ impl Splitter {
         Ok(())
     }
 
-    fn begin_item(&mut self, at: usize) -> Result<()> {
+    fn begin_item(&mut self, at: usize) -> Place {
         self.at = at;
         self.held = Some(at);
         self.value = Value::default();
-        self.place = Place::InItem;
-        Ok(())
+        Place::InItem
     }
 
     /// Inside a member name, behind its opening quote.
