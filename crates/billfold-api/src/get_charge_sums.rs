@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use billfold_core::charge::schema;
 use billfold_core::engine::{Answer, KeyColumn};
+use billfold_core::error::Printable;
 use billfold_core::money::{Currency, ExactSum};
 use billfold_core::query::{Dimension, DimensionSource};
 use billfold_core::time::{Granularity, format_instant};
@@ -57,7 +58,10 @@ impl Grouping {
         for name in group_by.iter().map(AsRef::as_ref).filter(|name| !name.is_empty()) {
             let dimension = dimension(name)?;
             if by.iter().any(|known| known.source == dimension.source) {
-                return Err(Error::usage(format!("group_by [{name}] is given twice")));
+                return Err(Error::usage(format!(
+                    "group_by [{}] is given twice",
+                    Printable(name)
+                )));
             }
             by.push(dimension);
         }
@@ -86,7 +90,8 @@ fn dimension(name: &str) -> Result<Dimension> {
     // A header of an export would be legal in a question, but a client that misspells a word must not
     // be told that all of its money is in the group "".
     Err(Error::usage(format!(
-        "group_by [{name}] is not known; expected project_id, resource_id, tag_id, zone_id, user_id or resource_type"
+        "group_by [{}] is not known; expected project_id, resource_id, tag_id, zone_id, user_id or resource_type",
+        Printable(name)
     )))
 }
 
@@ -255,7 +260,8 @@ fn members_of(answer: &Answer, shape: Shape) -> Result<Vec<&str>> {
         let is_fixed = FIXED_MEMBERS.contains(member) || member.parse::<Granularity>().is_ok();
         if is_fixed || members[..i].contains(member) {
             return Err(Error::usage(format!(
-                "dimension [{member}] has the name of another member of the response"
+                "dimension [{}] has the name of another member of the response",
+                Printable(member)
             )));
         }
     }

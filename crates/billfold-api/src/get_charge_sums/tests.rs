@@ -40,7 +40,9 @@ impl Bill {
         let text = |name: &str| {
             let cells = self.column(name);
             let mut builder = TextBuilder::with_capacity(cells.len());
-            cells.iter().for_each(|cell| builder.push(cell.as_bytes()));
+            for cell in &cells {
+                builder.push(cell.as_bytes());
+            }
             builder.finish(|_| None).unwrap()
         };
         let times = |name: &str| self.column(name).into_iter().map(utc).collect();
@@ -567,6 +569,7 @@ fn a_group_by_that_is_unknown_or_twice_there_is_refused() {
         message(&["resource_type", "reousrce_type"]),
         "group_by [reousrce_type] is given twice"
     );
+    assert!(!message(&["zone\u{202e}"]).contains('\u{202e}'));
     for group_by in [
         "billed_cost",
         "charge_period_start",
