@@ -3,9 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::{Answer, Receipt};
+use crate::charge::schema;
+use crate::engine::{
+    Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, answer_sha256,
+};
 use crate::error::{Diagnostic, Error, Result};
-use crate::ingest::formats::Format;
+use crate::ingest::bill::{Bill, BillPlan, BillStream, OpenOptions, Opened};
+use crate::ingest::formats::{Format, near_names};
+use crate::ingest::scan::{BillReport, Ready, scan};
+use crate::ingest::source::{Source, expand};
 use crate::money::Totals;
 use crate::query::ChargeQuery;
 
@@ -131,9 +137,222 @@ impl Outcome {
 ///
 /// `inputs`: paths, folders, globs, or `-` for standard input.
 /// Errors: everything in [`crate::error::ErrorKind`] but rejected rows, which are part of the outcome.
-pub fn sums(inputs: &[String], query: ChargeQuery, options: RunOptions<'_>) -> Result<Outcome> {
-    let _ = (inputs, query, options);
-    Err(Error::bug("in the making"))
+pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) -> Result<Outcome> {
+    let plan = Arc::new(Plan::new(query)?);
+    let opened = open(inputs, &options)?;
+    check_dimensions(&plan, &opened.bills)?;
+    let mut ready = Vec::with_capacity(opened.bills.len());
+    for bill in opened.bills {
+        let bill_plan = BillPlan::new(&plan.hint, &bill)?;
+        ready.push(Ready {
+            bill,
+            plan: bill_plan,
+        });
+    }
+
+    let n_workers = workers(options.threads);
+    let mut states: Vec<Sums> = (0..n_workers).map(|_| Sums::new(Arc::clone(&plan))).collect();
+    let mut shown = Vec::new();
+    let mut sink = options.on_reject.take();
+    let mut on_reject = |diagnostic: Diagnostic| -> Result<()> {
+        if let Some(sink) = &mut sink {
+            sink(&diagnostic).map_err(|e| Error::io("the rejected rows cannot be written", &e))?;
+        }
+        if shown.len() < Outcome::SHOWN_REJECTS {
+            shown.push(diagnostic);
+        }
+        Ok(())
+    };
+    let progress = Arc::clone(&options.progress);
+    let on_rows = |n: u64| {
+        progress.rows.fetch_add(n, Ordering::Relaxed);
+    };
+    let reports = scan(
+        &ready,
+        opened.streams,
+        &mut states,
+        &on_rows,
+        &mut on_reject,
+        |state: &mut Sums, batch| state.update(batch),
+    )?;
+
+    let mut states = states.into_iter();
+    let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
+    for state in states {
+        merged.merge(&state)?;
+    }
+    let finished = merged.finish()?;
+    let mut receipt = account(&ready, &reports, &finished)?;
+    receipt.check(plan.groups_overlap())?;
+    let admitted = options
+        .allow_rejects
+        .admits(receipt.rows.rejected, receipt.rows.read);
+    if admitted {
+        receipt.answer_sha256 = answer_sha256(&finished.answer);
+    }
+    let mut warnings = opened.warnings;
+    for Ready { bill, .. } in &ready {
+        warnings.extend(
+            bill.notes
+                .iter()
+                .map(|note| format!("{}: {note}", bill.source.name)),
+        );
+    }
+    for source in receipt
+        .sources
+        .iter()
+        .filter(|s| s.rows_read == 0 && s.rows_skipped == 0)
+    {
+        warnings.push(format!("{}: no rows", source.source));
+    }
+    Ok(Outcome {
+        answer: admitted.then_some(finished.answer),
+        receipt,
+        rejects: shown,
+        warnings,
+    })
+}
+
+/// Workers to run: as many as asked for, or one per core.
+fn workers(threads: Option<usize>) -> usize {
+    threads
+        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+        .unwrap_or(1)
+        .clamp(1, 256)
+}
+
+struct OpenedBills {
+    bills: Vec<Box<Bill>>,
+    streams: Vec<Option<BillStream>>,
+    warnings: Vec<String>,
+}
+
+/// Finds and recognises all bills before the first row is read.
+fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
+    if inputs.is_empty() {
+        return Err(Error::usage("no input").hint("name files, folders or globs, or - for standard input"));
+    }
+    let sources = expand(inputs)?;
+    let total = sources.iter().filter_map(Source::len_bytes).sum();
+    options.progress.bytes_total.store(total, Ordering::Relaxed);
+    let mut formats: Vec<Arc<Format>> = options.mappings.iter().cloned().map(Arc::new).collect();
+    formats.extend(Format::built_in()?);
+    let open_options = OpenOptions {
+        formats,
+        format: options.format.clone(),
+        delimiter: options.delimiter,
+        encoding: options.encoding.clone(),
+        allow_empty: options.allow_empty,
+        chunk_bytes: options.chunk_bytes,
+        bytes_read: Arc::clone(&options.progress.bytes_read),
+    };
+    let mut opened = OpenedBills {
+        bills: Vec::new(),
+        streams: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for source in &sources {
+        match Bill::open(source, &open_options)? {
+            Opened::Bill(bill, stream) => {
+                opened.bills.push(bill);
+                opened.streams.push(stream);
+            }
+            Opened::NoBill(why) => opened
+                .warnings
+                .push(format!("{}: not a bill, skipped ({why})", source.name)),
+        }
+    }
+    if opened.bills.is_empty() {
+        let found = opened
+            .warnings
+            .first()
+            .map(|w| format!("; {w}"))
+            .unwrap_or_default();
+        return Err(Error::file(
+            "source.none",
+            format!("no bill among {} files{found}", sources.len()),
+        ));
+    }
+    // What was read to look at the files does not count as progress.
+    options.progress.bytes_read.store(0, Ordering::Relaxed);
+    Ok(opened)
+}
+
+/// A dimension in an export's own spelling must be a column of some file; a schema column may be absent
+/// everywhere and is empty then.
+fn check_dimensions(plan: &Plan, bills: &[Box<Bill>]) -> Result<()> {
+    for name in &plan.hint.text {
+        if schema::column(name).is_some() || bills.iter().any(|bill| bill.binding.find(name).is_some()) {
+            continue;
+        }
+        let offered = || {
+            schema::COLUMNS.iter().map(|c| c.name).chain(
+                bills
+                    .iter()
+                    .flat_map(|b| b.binding.headers.names.iter().map(String::as_str)),
+            )
+        };
+        let near = near_names(name, offered());
+        let hint = if near.is_empty() {
+            "list the columns of a file with: billfold inspect FILE".to_owned()
+        } else {
+            format!("near names: {near}")
+        };
+        return Err(Error::usage(format!("no column or dimension \"{name}\" in these files")).hint(hint));
+    }
+    Ok(())
+}
+
+fn account(ready: &[Ready], reports: &[BillReport], finished: &Finished) -> Result<Receipt> {
+    let full = |_| {
+        Error::new(crate::error::ErrorKind::Overflow {
+            group: "the total of all files".to_owned(),
+        })
+    };
+    let mut receipt = Receipt {
+        engine_version: env!("CARGO_PKG_VERSION"),
+        tzdb_version: crate::time::TZDB_VERSION,
+        rows: RowAccount {
+            used: finished.n_used,
+            filtered: finished.n_filtered,
+            outside_window: finished.n_outside,
+            ..RowAccount::default()
+        },
+        cost: CostAccount {
+            used: finished.used.clone(),
+            filtered: finished.filtered.clone(),
+            outside_window: finished.outside_window.clone(),
+            groups: finished.groups.clone(),
+            ..CostAccount::default()
+        },
+        ..Receipt::default()
+    };
+    for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
+        receipt.rows.read += report.counts.read;
+        receipt.rows.rejected += report.n_rejected;
+        receipt.rows.skipped += report.n_skipped;
+        let mut cost_read = report.cost.clone();
+        cost_read.add_totals(&report.cost_rejected).map_err(full)?;
+        receipt.cost.read.add_totals(&cost_read).map_err(full)?;
+        receipt
+            .cost
+            .rejected
+            .add_totals(&report.cost_rejected)
+            .map_err(full)?;
+        for (note, n) in report.counts.notes() {
+            *receipt.notes.entry(note).or_default() += n;
+        }
+        receipt.sources.push(SourceReceipt {
+            source: Arc::clone(&bill.source.name),
+            format: bill.binding.format_name(),
+            rows_read: report.counts.read,
+            rows_rejected: report.n_rejected,
+            rows_skipped: report.n_skipped,
+            blank_lines: report.counts.blank,
+            cost_read,
+        });
+    }
+    Ok(receipt)
 }
 
 /// What one file is, and its control totals.

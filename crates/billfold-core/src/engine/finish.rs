@@ -170,7 +170,9 @@ fn period(calendar: crate::time::Calendar, window: Window, ordinal: i64) -> Peri
 
 fn totals_by(currency_of: &[Currency], sums: impl Iterator<Item = (u32, ExactSum)>) -> Result<Totals> {
     let mut per_code = vec![ExactSum::ZERO; currency_of.len()];
+    let mut met = vec![false; currency_of.len()];
     for (code, sum) in sums {
+        met[code as usize] = true;
         per_code[code as usize].add(&sum).map_err(|_| {
             Error::new(crate::error::ErrorKind::Overflow {
                 group: format!("all {}", currency_of[code as usize]),

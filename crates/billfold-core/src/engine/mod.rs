@@ -15,6 +15,7 @@ pub mod sums;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};
 pub use canonical::{answer_sha256, write_csv};
+pub use finish::Finished;
 pub use plan::Plan;
 pub use receipt::{CostAccount, Receipt, RowAccount, SourceReceipt};
 pub use sums::Sums;

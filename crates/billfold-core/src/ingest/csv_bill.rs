@@ -4,7 +4,8 @@ use std::io::{Cursor, Read};
 
 use crate::error::{Error, Result};
 use crate::ingest::csv::{
-    Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record, sniff_header,
+    Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
+    sniff_header,
 };
 use crate::ingest::decode::{Cells, Decoded, Fault, Judged, decode_cells, lossy};
 use crate::ingest::plan::DecodePlan;
@@ -42,8 +43,10 @@ impl CsvShape {
         let shape = sniff_header(&head.sample, head.whole);
         match shape.encoding {
             Encoding::Utf16Le | Encoding::Utf16Be | Encoding::Utf32 => {
-                return Err(Error::file("enc.unknown", "this is UTF-16 or UTF-32 without a mark")
-                    .hint("try --encoding utf-16le or utf-16be"));
+                return Err(
+                    Error::file("enc.unknown", "this is UTF-16 or UTF-32 without a mark")
+                        .hint("try --encoding utf-16le or utf-16be"),
+                );
             }
             Encoding::Utf8 | Encoding::Other { .. } => {}
         }
@@ -54,7 +57,10 @@ impl CsvShape {
                 if head.grow()? {
                     continue;
                 }
-                return Err(Error::file("csv.empty", "there is no header, only blank lines or nothing"));
+                return Err(Error::file(
+                    "csv.empty",
+                    "there is no header, only blank lines or nothing",
+                ));
             };
             if !record.complete && !head.whole {
                 if head.sample.len() > MAX_HEADER {
@@ -74,26 +80,46 @@ impl CsvShape {
             }
             if !record.utf8 {
                 let bad = std::str::from_utf8(&head.sample[..end]).map_or_else(|e| e.valid_up_to(), |_| end);
-                return Err(Error::file("enc.utf8", format!("the header is not UTF-8 (byte {bad})"))
-                    .hint("name the encoding, such as --encoding gb18030 or latin1"));
+                return Err(
+                    Error::file("enc.utf8", format!("the header is not UTF-8 (byte {bad})"))
+                        .hint("name the encoding, such as --encoding gb18030 or latin1"),
+                );
             }
             let headers: Vec<String> = record.fields;
             if headers.len() > MAX_COLUMNS {
-                return Err(Error::limit("limit.columns", format!("{} columns; the limit is {MAX_COLUMNS}", headers.len())));
+                return Err(Error::limit(
+                    "limit.columns",
+                    format!("{} columns; the limit is {MAX_COLUMNS}", headers.len()),
+                ));
             }
             if headers.len() == 1 && delimiter.is_none() {
                 if let Some(best) = shape.best_delimiter().filter(|best| *best != b',') {
-                    let shown = if best == b'\t' { "tab".to_owned() } else { format!("'{}'", best as char) };
-                    return Err(Error::file("schema.header", format!("no commas in the header; {shown} looks like the separator"))
-                        .hint(format!("say so with --delimiter {shown}")));
+                    let shown = if best == b'\t' {
+                        "tab".to_owned()
+                    } else {
+                        format!("'{}'", best as char)
+                    };
+                    return Err(Error::file(
+                        "schema.header",
+                        format!("no commas in the header; {shown} looks like the separator"),
+                    )
+                    .hint(format!("say so with --delimiter {shown}")));
                 }
             }
             let mut sorted: Vec<&String> = headers.iter().collect();
             sorted.sort();
             if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1] && !w[0].is_empty()) {
-                return Err(Error::file("schema.dup_column", format!("column {} stands twice in the header", twice[0])));
+                return Err(Error::file(
+                    "schema.dup_column",
+                    format!("column {} stands twice in the header", twice[0]),
+                ));
             }
-            return Ok(CsvShape { dialect, headers, header_lines, header_bytes: end });
+            return Ok(CsvShape {
+                dialect,
+                headers,
+                header_lines,
+                header_bytes: end,
+            });
         }
     }
 
@@ -110,7 +136,12 @@ impl CsvShape {
     }
 
     /// Decodes a chunk.
-    pub(crate) fn decode(&self, chunk: &Chunk, index: &mut RecordIndex, plan: &DecodePlan) -> Result<Decoded> {
+    pub(crate) fn decode(
+        &self,
+        chunk: &Chunk,
+        index: &mut RecordIndex,
+        plan: &DecodePlan,
+    ) -> Result<Decoded> {
         let n_columns = self.headers.len();
         let records = index.index(&chunk.bytes, self.dialect, n_columns)?;
         let mut judged = Judged::new(records.len());
@@ -120,12 +151,15 @@ impl CsvShape {
                     RecordStatus::Regular => {}
                     RecordStatus::FieldCount => {
                         let found = records.record(row).n_fields;
-                        judged.refuse(row, Fault {
-                            code: "csv.fields",
-                            column: None,
-                            text: cut(&lossy(records.text(row))),
-                            expected: format!("{n_columns} fields (found {found})"),
-                        });
+                        judged.refuse(
+                            row,
+                            Fault {
+                                code: "csv.fields",
+                                column: None,
+                                text: cut(&lossy(records.text(row))),
+                                expected: format!("{n_columns} fields (found {found})"),
+                            },
+                        );
                     }
                     RecordStatus::Malformed { kind, offset } => {
                         judged.refuse(row, malformed(kind, &records, offset));
@@ -134,12 +168,18 @@ impl CsvShape {
             }
         }
         for (row, offset) in records.invalid_utf8() {
-            judged.refuse(row, Fault {
-                code: "enc.utf8",
-                column: None,
-                text: cut(&lossy(records.text(row))),
-                expected: format!("UTF-8 (byte {} of the row is not; name the encoding with --encoding)", offset - records.span(row).start),
-            });
+            judged.refuse(
+                row,
+                Fault {
+                    code: "enc.utf8",
+                    column: None,
+                    text: cut(&lossy(records.text(row))),
+                    expected: format!(
+                        "UTF-8 (byte {} of the row is not; name the encoding with --encoding)",
+                        offset - records.span(row).start
+                    ),
+                },
+            );
         }
         let cells = CsvCells { records };
         let mut decoded = decode_cells(&cells, plan, judged)?;
@@ -158,7 +198,12 @@ fn malformed(kind: Malformed, records: &Records<'_>, offset: usize) -> Fault {
             format!("a closing quote; the file ends {lines} lines after the quote that opens here")
         }
     };
-    Fault { code: kind.code(), column: None, text: cut(&lossy(&rest[..rest.len().min(400)])), expected }
+    Fault {
+        code: kind.code(),
+        column: None,
+        text: cut(&lossy(&rest[..rest.len().min(400)])),
+        expected,
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -174,7 +219,10 @@ impl CsvStream {
     pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         // The chunker gives io errors a shape of its own; the packing knows better what they mean.
         let mut failed = None;
-        let mut reader = Watched { inner: self.reader.as_mut(), failed: &mut failed };
+        let mut reader = Watched {
+            inner: self.reader.as_mut(),
+            failed: &mut failed,
+        };
         let chunk = self.chunker.next_chunk(&mut reader);
         if let Some(error) = failed {
             return Err(read_error(self.packing, &error));

@@ -42,7 +42,13 @@ pub(crate) trait Cells {
     }
 
     /// The amount of a cell; None where it has none.
-    fn amount(&self, row: usize, column: usize, rules: &CellReading, scratch: &mut Vec<u8>) -> Result<Option<Amount>, Fault> {
+    fn amount(
+        &self,
+        row: usize,
+        column: usize,
+        rules: &CellReading,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<Amount>, Fault> {
         let cell = rules.typed(self.cell(row, column, scratch));
         parse_cell(cell).map_err(|error| Fault::amount(error, column, cell))
     }
@@ -266,7 +272,11 @@ fn times<C: Cells>(
                 continue;
             }
         }
-        let cell = if typed.is_some() { &[][..] } else { plan.rules.typed(cells.cell(row, column, &mut scratch)) };
+        let cell = if typed.is_some() {
+            &[][..]
+        } else {
+            plan.rules.typed(cells.cell(row, column, &mut scratch))
+        };
         // Neighbouring rows mostly share their period.
         if typed.is_none() && (!read_any || cell != last_text) {
             match time::parse_cell(cell, &plan.rules.time) {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{Cursor, Read};
 
-use hashbrown::HashMap;
+use foldhash::fast::RandomState;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -45,7 +45,10 @@ impl JsonShape {
         }
         let names: Vec<&str> = members.iter().map(String::as_str).collect();
         let layout = sniff_layout(&head.sample, &names, head.whole)?;
-        Some(JsonShape { layout, members: members.to_vec() })
+        Some(JsonShape {
+            layout,
+            members: members.to_vec(),
+        })
     }
 
     /// Reads from the beginning.
@@ -87,7 +90,11 @@ impl JsonShape {
                 judged.refuse(row, fault);
             }
         }
-        let cells = JsonCells { chunk, slots: &slots, spans };
+        let cells = JsonCells {
+            chunk,
+            slots: &slots,
+            spans,
+        };
         decode_cells(&cells, plan, judged)
     }
 }
@@ -99,7 +106,10 @@ impl JsonStream {
             return Ok(self.pending.take());
         }
         let mut failed = None;
-        let mut reader = Watched { inner: self.reader.as_mut(), failed: &mut failed };
+        let mut reader = Watched {
+            inner: self.reader.as_mut(),
+            failed: &mut failed,
+        };
         let chunk = self.chunker.next_chunk(&mut reader);
         match failed {
             Some(error) => Err(read_error(self.packing, &error)),
@@ -109,12 +119,18 @@ impl JsonStream {
 
     /// The members of the first chunk's objects, in the order in which they are met. The chunk stays to be read.
     pub(crate) fn peek_members(&mut self) -> Result<Vec<String>> {
-        let Some(chunk) = self.next_chunk()? else { return Ok(Vec::new()) };
+        let Some(chunk) = self.next_chunk()? else {
+            return Ok(Vec::new());
+        };
         let mut names: Vec<String> = Vec::new();
         let mut objects = 0;
         for row in 0..chunk.items.len() {
-            let Ok(text) = std::str::from_utf8(chunk.item(row)) else { continue };
-            let Some(members) = crate::ingest::tags::members(text) else { continue };
+            let Ok(text) = std::str::from_utf8(chunk.item(row)) else {
+                continue;
+            };
+            let Some(members) = crate::ingest::tags::members(text) else {
+                continue;
+            };
             objects += 1;
             for (name, _) in members {
                 if !names.contains(&name) {
@@ -123,12 +139,17 @@ impl JsonStream {
             }
         }
         if objects == 0 && !chunk.items.is_empty() {
-            return Err(Error::file("json.syntax", "none of the first items is a JSON object"));
+            return Err(Error::file(
+                "json.syntax",
+                "none of the first items is a JSON object",
+            ));
         }
         self.pending = Some(chunk);
         Ok(names)
     }
 }
+
+type Map<V> = hashbrown::HashMap<String, V, RandomState>;
 
 /// Which members are kept, and where.
 struct Slots {
@@ -136,8 +157,8 @@ struct Slots {
     /// Column of the plan → slot.
     of_column: Vec<Option<usize>>,
     /// Names met so far: slot, and whether the name is the header itself.
-    known: RefCell<HashMap<String, (Option<usize>, bool)>>,
-    by_normal: HashMap<String, usize>,
+    known: RefCell<Map<(Option<usize>, bool)>>,
+    by_normal: Map<usize>,
 }
 
 impl Slots {
@@ -147,12 +168,15 @@ impl Slots {
             n_slots: columns.len(),
             of_column: vec![None; plan.headers.len()],
             known: RefCell::default(),
-            by_normal: HashMap::new(),
+            by_normal: Map::default(),
         };
         for (slot, column) in columns.into_iter().enumerate() {
             let header = &plan.headers[column];
             slots.of_column[column] = Some(slot);
-            slots.known.get_mut().insert(header.to_string(), (Some(slot), true));
+            slots
+                .known
+                .get_mut()
+                .insert(header.to_string(), (Some(slot), true));
             slots.by_normal.entry(normalised_header(header)).or_insert(slot);
         }
         slots
@@ -171,7 +195,13 @@ impl Slots {
     /// Reads one object; spans are relative to `base`. The order of members does not matter.
     fn read(&self, text: &str, base: usize, spans: &mut [(u32, u32)]) -> serde_json::Result<()> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        ObjectSeed { slots: self, base, spans, exact: vec![false; self.n_slots] }.deserialize(&mut deserializer)?;
+        ObjectSeed {
+            slots: self,
+            base,
+            spans,
+            exact: vec![false; self.n_slots],
+        }
+        .deserialize(&mut deserializer)?;
         deserializer.end()
     }
 }
@@ -250,7 +280,9 @@ impl Cells for JsonCells<'_> {
     }
 
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        let Some(Some(slot)) = self.slots.of_column.get(column) else { return &[] };
+        let Some(Some(slot)) = self.slots.of_column.get(column) else {
+            return &[];
+        };
         let (start, len) = self.spans[row * self.slots.n_slots + slot];
         let token = &self.chunk.bytes[start as usize..start as usize + len as usize];
         match token {

@@ -15,7 +15,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -62,25 +64,48 @@ impl ParquetShape {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let plain = ArrowReaderMetadata::load(&file, options.clone()).map_err(|e| refused(&e))?;
         if plain.schema().fields().len() > 4096 {
-            return Err(Error::limit("limit.columns", format!("{} columns; the limit is 4096", plain.schema().fields().len())));
+            return Err(Error::limit(
+                "limit.columns",
+                format!("{} columns; the limit is 4096", plain.schema().fields().len()),
+            ));
         }
         // Text columns stay dictionaries from the pages to the groups.
         let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(as_dictionary).collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let metadata = ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options.with_schema(schema)).unwrap_or(plain);
-        let headers: Vec<String> = metadata.schema().fields().iter().map(|f| f.name().clone()).collect();
-        if let Some(twice) = headers.iter().enumerate().find(|(i, h)| headers[..*i].contains(h)) {
-            return Err(Error::file("schema.dup_column", format!("column {} stands twice in the schema", twice.1)));
+        let metadata =
+            ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options.with_schema(schema))
+                .unwrap_or(plain);
+        let headers: Vec<String> = metadata
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect();
+        if let Some(twice) = headers
+            .iter()
+            .enumerate()
+            .find(|(i, h)| headers[..*i].contains(h))
+        {
+            return Err(Error::file(
+                "schema.dup_column",
+                format!("column {} stands twice in the schema", twice.1),
+            ));
         }
         let mut first_rows = Vec::new();
         let mut n_rows = 0u64;
         for group in metadata.metadata().row_groups() {
             first_rows.push(n_rows);
-            let rows = u64::try_from(group.num_rows()).map_err(|_| Error::file("parquet.rows", "a row group of negative length"))?;
-            n_rows = n_rows.checked_add(rows).ok_or_else(|| Error::file("parquet.rows", "more rows than can be counted"))?;
+            let rows = u64::try_from(group.num_rows())
+                .map_err(|_| Error::file("parquet.rows", "a row group of negative length"))?;
+            n_rows = n_rows
+                .checked_add(rows)
+                .ok_or_else(|| Error::file("parquet.rows", "more rows than can be counted"))?;
         }
         if u64::try_from(metadata.metadata().file_metadata().num_rows()) != Ok(n_rows) {
-            return Err(Error::file("parquet.rows", "the footer's number of rows is not the sum of its row groups"));
+            return Err(Error::file(
+                "parquet.rows",
+                "the footer's number of rows is not the sum of its row groups",
+            ));
         }
         let compression = metadata
             .metadata()
@@ -90,13 +115,22 @@ impl ParquetShape {
             .map(|c| c.compression().to_string().to_lowercase())
             .unwrap_or_default();
         let compression = compression.split('(').next().unwrap_or_default().to_owned();
-        Ok(ParquetShape { metadata, headers, first_rows, compression })
+        Ok(ParquetShape {
+            metadata,
+            headers,
+            first_rows,
+            compression,
+        })
     }
 
     /// The row groups that may hold rows of the window, and the rows of the others.
     pub(crate) fn row_groups(&self, plan: &DecodePlan, window: Window, spans: bool) -> (Vec<RowGroup>, u64) {
         let all = self.metadata.metadata().row_groups();
-        let outside = if window == Window::ALL { vec![false; all.len()] } else { self.outside(plan, window, spans) };
+        let outside = if window == Window::ALL {
+            vec![false; all.len()]
+        } else {
+            self.outside(plan, window, spans)
+        };
         let mut groups = Vec::new();
         let mut n_skipped = 0;
         for (idx, group) in all.iter().enumerate() {
@@ -104,7 +138,11 @@ impl ParquetShape {
             if outside[idx] {
                 n_skipped += n_rows;
             } else {
-                groups.push(RowGroup { idx, first_row: self.first_rows[idx], n_rows });
+                groups.push(RowGroup {
+                    idx,
+                    first_row: self.first_rows[idx],
+                    n_rows,
+                });
             }
         }
         (groups, n_skipped)
@@ -135,17 +173,29 @@ impl ParquetShape {
         let groups = self.metadata.metadata().row_groups();
         let unknown = vec![None; groups.len()];
         let parquet_schema = self.metadata.parquet_schema();
-        let Ok(converter) = StatisticsConverter::try_new(&self.headers[column], self.metadata.schema(), parquet_schema) else {
+        let Ok(converter) =
+            StatisticsConverter::try_new(&self.headers[column], self.metadata.schema(), parquet_schema)
+        else {
             return unknown;
         };
-        let values = if largest { converter.row_group_maxes(groups) } else { converter.row_group_mins(groups) };
+        let values = if largest {
+            converter.row_group_maxes(groups)
+        } else {
+            converter.row_group_mins(groups)
+        };
         let nulls = converter.row_group_null_counts(groups);
-        let (Ok(values), Ok(nulls)) = (values, nulls) else { return unknown };
-        let Some(instants) = instants_of(&values, &plan.rules.time) else { return unknown };
+        let (Ok(values), Ok(nulls)) = (values, nulls) else {
+            return unknown;
+        };
+        let Some(instants) = instants_of(&values, &plan.rules.time) else {
+            return unknown;
+        };
         instants
             .into_iter()
             .enumerate()
-            .map(|(i, instant)| instant.filter(|_| !arrow::array::Array::is_null(&nulls, i) && nulls.value(i) == 0))
+            .map(|(i, instant)| {
+                instant.filter(|_| !arrow::array::Array::is_null(&nulls, i) && nulls.value(i) == 0)
+            })
             .collect()
     }
 
@@ -183,7 +233,10 @@ impl ParquetShape {
             each(decode_cells(&cells, plan, Judged::new(batch.num_rows()))?)?;
         }
         if n_rows != group.n_rows {
-            let message = format!("row group {} holds {n_rows} rows, the footer says {}", group.idx, group.n_rows);
+            let message = format!(
+                "row group {} holds {n_rows} rows, the footer says {}",
+                group.idx, group.n_rows
+            );
             return Err(Error::file("parquet.rows", message));
         }
         Ok(())
@@ -212,7 +265,11 @@ fn classified(text: &str) -> Error {
     let lower = text.to_lowercase();
     let code = if lower.contains("crc") {
         "parquet.crc"
-    } else if lower.contains("not yet implemented") || lower.contains("nyi") || lower.contains("disabled feature") || lower.contains("encrypt") {
+    } else if lower.contains("not yet implemented")
+        || lower.contains("nyi")
+        || lower.contains("disabled feature")
+        || lower.contains("encrypt")
+    {
         "parquet.unsupported"
     } else if lower.contains("footer") || lower.contains("metadata") || lower.contains("magic") {
         "parquet.footer"
@@ -224,8 +281,12 @@ fn classified(text: &str) -> Error {
 
 /// Turns a panic of the decoder into an error.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::file("parquet.panic", "the file breaks the Parquet decoder; it is damaged")))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::file(
+            "parquet.panic",
+            "the file breaks the Parquet decoder; it is damaged",
+        ))
+    })
 }
 
 /// A file read at places; threads share nothing but the file itself.
@@ -239,8 +300,15 @@ struct FileAt {
 impl FileAt {
     fn open(source: &Source, count: Option<Arc<AtomicU64>>) -> Result<Self> {
         let file = source.open_file()?;
-        let len_bytes = file.metadata().map_err(|e| Error::io("cannot be read", &e))?.len();
-        Ok(FileAt { file: Arc::new(file), len_bytes, count })
+        let len_bytes = file
+            .metadata()
+            .map_err(|e| Error::io("cannot be read", &e))?
+            .len();
+        Ok(FileAt {
+            file: Arc::new(file),
+            len_bytes,
+            count,
+        })
     }
 }
 
@@ -254,16 +322,31 @@ impl ChunkReader for FileAt {
     type T = BufReader<ReadAt>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(BufReader::new(ReadAt { file: Arc::clone(&self.file), at: start, count: self.count.clone() }))
+        Ok(BufReader::new(ReadAt {
+            file: Arc::clone(&self.file),
+            at: start,
+            count: self.count.clone(),
+        }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         // A damaged footer may ask for more than there is; nothing is allocated for it.
-        if start.checked_add(length as u64).is_none_or(|end| end > self.len_bytes) {
-            return Err(ParquetError::EOF(format!("bytes {start} to {start}+{length} of a file of {}", self.len_bytes)));
+        if start
+            .checked_add(length as u64)
+            .is_none_or(|end| end > self.len_bytes)
+        {
+            return Err(ParquetError::EOF(format!(
+                "bytes {start} to {start}+{length} of a file of {}",
+                self.len_bytes
+            )));
         }
         let mut buffer = vec![0; length];
-        ReadAt { file: Arc::clone(&self.file), at: start, count: self.count.clone() }.read_exact(&mut buffer)?;
+        ReadAt {
+            file: Arc::clone(&self.file),
+            at: start,
+            count: self.count.clone(),
+        }
+        .read_exact(&mut buffer)?;
         Ok(buffer.into())
     }
 }

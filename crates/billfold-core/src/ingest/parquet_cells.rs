@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int32Type,
-    TimeUnit, TimestampMicrosecondType,
+    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type,
+    Int32Type, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -34,7 +34,11 @@ impl<'a> ArrowCells<'a> {
         for (array, header) in batch.columns().iter().zip(columns) {
             by_header[*header] = Some(array);
         }
-        ArrowCells { batch, columns: by_header, rules: &plan.rules }
+        ArrowCells {
+            batch,
+            columns: by_header,
+            rules: &plan.rules,
+        }
     }
 
     fn column(&self, column: usize) -> Option<&'a ArrayRef> {
@@ -48,7 +52,9 @@ impl Cells for ArrowCells<'_> {
     }
 
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        let Some(array) = self.column(column) else { return &[] };
+        let Some(array) = self.column(column) else {
+            return &[];
+        };
         text_cell(array, row, scratch)
     }
 
@@ -62,7 +68,12 @@ impl Cells for ArrowCells<'_> {
         for (field, array) in self.batch.schema().fields().iter().zip(self.batch.columns()) {
             let separator = if text.len() > 1 { "," } else { "" };
             let value = String::from_utf8_lossy(text_cell(array, row, &mut scratch)).into_owned();
-            let _ = write!(text, "{separator}{}:{}", json_text(field.name()), json_text(&value));
+            let _ = write!(
+                text,
+                "{separator}{}:{}",
+                json_text(field.name()),
+                json_text(&value)
+            );
         }
         text.push('}');
         text
@@ -79,13 +90,21 @@ impl Cells for ArrowCells<'_> {
         if !names.iter().any(is_null_text) {
             return Some(Ok(array.clone()));
         }
-        let names: StringArray = names.iter().map(|n| if is_null_text(n) { Some("") } else { n }).collect();
-        Some(TextArray::try_new(array.keys().clone(), Arc::new(names)).map_err(|e| Error::bug(format!("a dictionary column: {e}"))))
+        let names: StringArray = names
+            .iter()
+            .map(|n| if is_null_text(n) { Some("") } else { n })
+            .collect();
+        Some(
+            TextArray::try_new(array.keys().clone(), Arc::new(names))
+                .map_err(|e| Error::bug(format!("a dictionary column: {e}"))),
+        )
     }
 
     fn cost_column(&self, column: usize) -> Option<ArrayRef> {
         let array = self.column(column)?;
-        let DataType::Decimal128(_, scale @ 0..=38) = array.data_type() else { return None };
+        let DataType::Decimal128(_, scale @ 0..=38) = array.data_type() else {
+            return None;
+        };
         if array.null_count() > 0 {
             return None;
         }
@@ -98,21 +117,37 @@ impl Cells for ArrowCells<'_> {
         narrow_cost(values.to_vec(), scale.unsigned_abs(), None).ok()
     }
 
-    fn amount(&self, row: usize, column: usize, rules: &CellReading, scratch: &mut Vec<u8>) -> Result<Option<Amount>, Fault> {
-        let Some(array) = self.column(column) else { return Ok(None) };
+    fn amount(
+        &self,
+        row: usize,
+        column: usize,
+        rules: &CellReading,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<Amount>, Fault> {
+        let Some(array) = self.column(column) else {
+            return Ok(None);
+        };
         if array.is_null(row) {
             return Ok(None);
         }
         let amount = match array.data_type() {
-            DataType::Decimal32(_, scale) => decimal(i128::from(array.as_primitive::<Decimal32Type>().value(row)), *scale),
-            DataType::Decimal64(_, scale) => decimal(i128::from(array.as_primitive::<Decimal64Type>().value(row)), *scale),
-            DataType::Decimal128(_, scale) => decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
+            DataType::Decimal32(_, scale) => decimal(
+                i128::from(array.as_primitive::<Decimal32Type>().value(row)),
+                *scale,
+            ),
+            DataType::Decimal64(_, scale) => decimal(
+                i128::from(array.as_primitive::<Decimal64Type>().value(row)),
+                *scale,
+            ),
+            DataType::Decimal128(_, scale) => {
+                decimal(array.as_primitive::<Decimal128Type>().value(row), *scale)
+            }
             DataType::Decimal256(_, scale) => {
                 let value = array.as_primitive::<Decimal256Type>().value(row);
                 match u8::try_from(*scale) {
-                    Ok(scale) if scale <= 38 => {
-                        ExactSum::from_parts(value, scale).and_then(|s| s.to_amount()).ok_or(AmountError::Range)
-                    }
+                    Ok(scale) if scale <= 38 => ExactSum::from_parts(value, scale)
+                        .and_then(|s| s.to_amount())
+                        .ok_or(AmountError::Range),
                     // Rare: more decimals than 38, or a negative scale. Its text decides.
                     _ => Amount::parse(text_cell(array, row, scratch)),
                 }
@@ -121,7 +156,10 @@ impl Cells for ArrowCells<'_> {
             DataType::Float32 => {
                 // The shortest decimal of the single, not of the double that it widens to.
                 scratch.clear();
-                let _ = std::io::Write::write_fmt(scratch, format_args!("{:e}", array.as_primitive::<Float32Type>().value(row)));
+                let _ = std::io::Write::write_fmt(
+                    scratch,
+                    format_args!("{:e}", array.as_primitive::<Float32Type>().value(row)),
+                );
                 Amount::parse(scratch)
             }
             _ => {
@@ -129,7 +167,9 @@ impl Cells for ArrowCells<'_> {
                 return parse_cell(cell).map_err(|error| Fault::amount(error, column, cell));
             }
         };
-        amount.map(Some).map_err(|error| Fault::amount(error, column, text_cell(array, row, scratch)))
+        amount
+            .map(Some)
+            .map_err(|error| Fault::amount(error, column, text_cell(array, row, scratch)))
     }
 }
 
@@ -138,7 +178,9 @@ fn decimal(mantissa: i128, scale: i8) -> Result<Amount, AmountError> {
     match u8::try_from(scale) {
         Ok(scale) if scale <= 38 => Amount::new(mantissa, scale).ok_or(AmountError::Range),
         Ok(_) => Err(AmountError::Scale),
-        Err(_) => crate::money::rescale(mantissa, 0, scale.unsigned_abs()).and_then(|m| Amount::new(m, 0)).ok_or(AmountError::Range),
+        Err(_) => crate::money::rescale(mantissa, 0, scale.unsigned_abs())
+            .and_then(|m| Amount::new(m, 0))
+            .ok_or(AmountError::Range),
     }
 }
 
@@ -257,7 +299,11 @@ fn write_json(array: &ArrayRef, row: usize, out: &mut Vec<u8>) {
             let map = array.as_map();
             let offsets = map.value_offsets();
             let mut inner = Vec::new();
-            write_map(map.entries(), offsets[row] as usize..offsets[row + 1] as usize, &mut inner);
+            write_map(
+                map.entries(),
+                offsets[row] as usize..offsets[row + 1] as usize,
+                &mut inner,
+            );
             out.extend_from_slice(&inner);
         }
         _ => {
@@ -284,16 +330,25 @@ mod tests {
         assert_eq!(decimal(12345, 2).unwrap().to_string(), "123.45");
         assert_eq!(decimal(-7, -3).unwrap().to_string(), "-7000");
         assert_eq!(decimal(7, -38), Err(AmountError::Range));
-        let wide: ArrayRef =
-            Arc::new(Decimal256Array::from(vec![i256::from_i128(1)]).with_precision_and_scale(76, 40).unwrap());
+        let wide: ArrayRef = Arc::new(
+            Decimal256Array::from(vec![i256::from_i128(1)])
+                .with_precision_and_scale(76, 40)
+                .unwrap(),
+        );
         let mut scratch = Vec::new();
-        assert_eq!(Amount::parse(text_cell(&wide, 0, &mut scratch)), Err(AmountError::Scale));
+        assert_eq!(
+            Amount::parse(text_cell(&wide, 0, &mut scratch)),
+            Err(AmountError::Scale)
+        );
     }
 
     #[test]
     fn nanoseconds_before_1970_are_floored() {
         let array: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![-1, 1999]));
-        assert_eq!(instants_of(&array, &TimeRules::default()), Some(vec![Some(-1), Some(1)]));
+        assert_eq!(
+            instants_of(&array, &TimeRules::default()),
+            Some(vec![Some(-1), Some(1)])
+        );
     }
 
     #[test]
@@ -305,7 +360,8 @@ mod tests {
 
     #[test]
     fn codes_of_a_dictionary_lead_to_its_texts() {
-        let array: ArrayRef = Arc::new(dictionary(vec![1, 0], Arc::new(StringArray::from(vec!["a", "b"]))).unwrap());
+        let array: ArrayRef =
+            Arc::new(dictionary(vec![1, 0], Arc::new(StringArray::from(vec!["a", "b"]))).unwrap());
         let mut scratch = Vec::new();
         assert_eq!(text_cell(&array, 0, &mut scratch), b"b");
     }

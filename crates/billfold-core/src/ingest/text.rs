@@ -41,17 +41,27 @@ impl TextHead {
         };
         let named = match label {
             Some(label) => Some(Encoding::for_label(label.as_bytes()).ok_or_else(|| {
-                Error::usage(format!("\"{label}\" is no known encoding")).hint("write a WHATWG label such as gb18030, latin1 or utf-16le")
+                Error::usage(format!("\"{label}\" is no known encoding"))
+                    .hint("write a WHATWG label such as gb18030, latin1 or utf-16le")
             })?),
             None => None,
         };
         let encoding = marked.or(named).filter(|e| *e != encoding_rs::UTF_8);
         if let Some(encoding) = encoding {
             let encoded = io::Cursor::new(std::mem::take(&mut sample)).chain(rest);
-            rest = Box::new(Transcoder::new(encoding.new_decoder_with_bom_removal(), Box::new(encoded)));
+            rest = Box::new(Transcoder::new(
+                encoding.new_decoder_with_bom_removal(),
+                Box::new(encoded),
+            ));
             whole = fill(&mut rest, &mut sample, SAMPLE_BYTES).map_err(failed)?;
         }
-        Ok(TextHead { sample, whole, rest, packing, transcoded: encoding.map(Encoding::name) })
+        Ok(TextHead {
+            sample,
+            whole,
+            rest,
+            packing,
+            transcoded: encoding.map(Encoding::name),
+        })
     }
 
     /// Reads on until the sample is at least twice as long, for headers that need it. False at the end.
@@ -60,7 +70,8 @@ impl TextHead {
             return Ok(false);
         }
         let wanted = self.sample.len() * 2;
-        self.whole = fill(&mut self.rest, &mut self.sample, wanted).map_err(|e| read_error(self.packing, &e))?;
+        self.whole =
+            fill(&mut self.rest, &mut self.sample, wanted).map_err(|e| read_error(self.packing, &e))?;
         Ok(true)
     }
 }
@@ -75,7 +86,8 @@ fn fill(reader: &mut dyn Read, out: &mut Vec<u8>, wanted: usize) -> io::Result<b
 /// The error of a text file that cannot be read on.
 pub(crate) fn read_error(packing: Packing, error: &io::Error) -> Error {
     if error.to_string() == MALFORMED {
-        return Error::file("enc.malformed", "bytes that do not fit the encoding").hint("name another with --encoding");
+        return Error::file("enc.malformed", "bytes that do not fit the encoding")
+            .hint("name another with --encoding");
     }
     unpack_error(packing, error)
 }
@@ -95,7 +107,16 @@ struct Transcoder {
 
 impl Transcoder {
     fn new(decoder: Decoder, inner: Box<dyn Read + Send>) -> Self {
-        Transcoder { decoder, inner, input: Vec::new(), read_at: 0, at_end: false, done: false, output: Vec::new(), written_at: 0 }
+        Transcoder {
+            decoder,
+            inner,
+            input: Vec::new(),
+            read_at: 0,
+            at_end: false,
+            done: false,
+            output: Vec::new(),
+            written_at: 0,
+        }
     }
 
     fn refill(&mut self) -> io::Result<()> {
@@ -112,8 +133,11 @@ impl Transcoder {
             self.at_end = n == 0;
         }
         self.output.resize(SAMPLE_BYTES * 3, 0);
-        let (result, n_read, n_written) =
-            self.decoder.decode_to_utf8_without_replacement(&self.input[self.read_at..], &mut self.output, self.at_end);
+        let (result, n_read, n_written) = self.decoder.decode_to_utf8_without_replacement(
+            &self.input[self.read_at..],
+            &mut self.output,
+            self.at_end,
+        );
         self.read_at += n_read;
         self.output.truncate(n_written);
         self.written_at = 0;
@@ -157,6 +181,9 @@ mod tests {
         };
         assert_eq!(decode(UTF_16LE, b"\xff\xfea\0,\0b\0").unwrap(), "a,b");
         assert_eq!(decode(encoding_rs::GB18030, b"\xd7\xf7,1").unwrap(), "作,1");
-        assert_eq!(decode(encoding_rs::GB18030, b"\xff\xff").unwrap_err().to_string(), MALFORMED);
+        assert_eq!(
+            decode(encoding_rs::GB18030, b"\xff\xff").unwrap_err().to_string(),
+            MALFORMED
+        );
     }
 }

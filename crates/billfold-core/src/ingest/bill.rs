@@ -1,0 +1,486 @@
+//! One file as a bill: what it is, how its columns are meant, and its chunks on the way to batches.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::charge::ScanHint;
+use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
+use crate::charge::schema::{self, BILLING_CURRENCY, ColumnKind};
+use crate::error::{Error, Result};
+use crate::ingest::csv::RecordIndex;
+use crate::ingest::csv_bill::{CsvShape, CsvStream};
+use crate::ingest::decode::Decoded;
+use crate::ingest::formats::{Binding, Format, Headers, recognise, unknown_format};
+use crate::ingest::json::Layout;
+use crate::ingest::json_bill::{JsonShape, JsonStream};
+use crate::ingest::parquet_bill::{ParquetShape, RowGroup};
+use crate::ingest::plan::DecodePlan;
+use crate::ingest::source::{Packing, Place, Source, Stamp};
+use crate::ingest::text::TextHead;
+use crate::ingest::{csv, json};
+
+/// How files are looked at.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Formats to choose from; earlier ones win where a user's own and a built-in one both fit.
+    pub formats: Vec<Arc<Format>>,
+    /// Take the format of this name whatever the columns say.
+    pub format: Option<String>,
+    /// Field separator of CSV files.
+    pub delimiter: Option<u8>,
+    /// Encoding of files that are not UTF-8.
+    pub encoding: Option<String>,
+    /// Whether files of zero bytes are bills without rows.
+    pub allow_empty: bool,
+    /// Bytes of a chunk of CSV or JSON, plain.
+    pub chunk_bytes: usize,
+    /// Counts bytes read from disk.
+    pub bytes_read: Arc<AtomicU64>,
+}
+
+/// One file, recognised.
+pub struct Bill {
+    /// Where it is.
+    pub source: Source,
+    /// Its columns.
+    pub binding: Binding,
+    /// What is odd about it and not wrong.
+    pub notes: Vec<String>,
+    carrier: Carrier,
+    packing: Packing,
+    options: OpenOptions,
+}
+
+enum Carrier {
+    Csv(CsvShape),
+    Json(JsonShape),
+    Parquet(ParquetShape),
+    /// No bytes at all, and that is allowed.
+    Empty,
+}
+
+/// A file that was looked at.
+pub enum Opened {
+    /// A bill, and its stream where it cannot be opened again.
+    Bill(Box<Bill>, Option<BillStream>),
+    /// A file found in a folder that is no bill, and why.
+    NoBill(String),
+}
+
+/// A bill being read.
+pub struct BillStream {
+    inner: StreamKind,
+    next_index: u64,
+    stamp: Option<Stamp>,
+    /// Rows in row groups that are not read.
+    pub n_skipped: u64,
+}
+
+enum StreamKind {
+    Csv(CsvStream),
+    Json(JsonStream),
+    Parquet(std::vec::IntoIter<RowGroup>),
+    Empty,
+}
+
+/// A chunk of a bill: enough for one worker to decode on its own.
+pub struct Task {
+    /// Place in the file, from 0.
+    pub index: u64,
+    kind: TaskKind,
+}
+
+enum TaskKind {
+    Csv(csv::Chunk),
+    Json(json::ItemChunk),
+    RowGroup(RowGroup),
+}
+
+/// What a chunk came to, beside its batches.
+#[derive(Debug, Default)]
+pub struct ChunkReport {
+    /// Counts over the chunk.
+    pub counts: RowCounts,
+    /// Refused rows, places relative to the chunk.
+    pub faults: Vec<RowFault>,
+    /// Physical line of the chunk's first byte, from 1.
+    pub first_line: Option<u64>,
+    /// Row of the file on which the chunk begins, where the carrier knows it.
+    pub first_row: Option<u64>,
+}
+
+/// A worker's memory for decoding.
+#[derive(Debug, Default)]
+pub struct Worker {
+    index: RecordIndex,
+}
+
+impl Bill {
+    /// Looks at a file.
+    ///
+    /// Errors: everything that makes a file unreadable; for files found in a folder that look like no
+    /// bill at all, `Opened::NoBill` instead.
+    pub fn open(source: &Source, options: &OpenOptions) -> Result<Opened> {
+        match Bill::open_inner(source, options) {
+            Ok(opened) => Ok(opened),
+            Err(error) => Err(error.in_source(&source.name)),
+        }
+    }
+
+    fn open_inner(source: &Source, options: &OpenOptions) -> Result<Opened> {
+        let mut raw = source.open_counted(Some(Arc::clone(&options.bytes_read)))?;
+        let stamp = raw.stamp;
+        let head = raw.peek(262).map_err(|e| Error::io("cannot be read", &e))?;
+        let bill = |binding, notes, carrier, packing| {
+            Box::new(Bill {
+                source: source.clone(),
+                binding,
+                notes,
+                carrier,
+                packing,
+                options: options.clone(),
+            })
+        };
+        if head.is_empty() {
+            if options.allow_empty {
+                let formats = choose(options)?;
+                let binding = Binding::new(&formats[0], Headers::default());
+                return Ok(Opened::Bill(
+                    bill(
+                        binding,
+                        vec!["the file is empty".to_owned()],
+                        Carrier::Empty,
+                        Packing::Plain,
+                    ),
+                    None,
+                ));
+            }
+            return Err(Error::file("csv.empty", "the file has no bytes")
+                .hint("--allow-empty takes it for a bill without rows"));
+        }
+        if head.starts_with(b"PAR1") {
+            if source.place == Place::Stdin || !source.is_file() {
+                return Err(Error::file(
+                    "source.type",
+                    "Parquet is read at many places, which a stream does not allow",
+                )
+                .hint("save it to a file first"));
+            }
+            let shape = ParquetShape::of(source)?;
+            let binding = bind(options, Headers::new(shape.headers.clone()))?;
+            return Ok(Opened::Bill(
+                bill(binding, Vec::new(), Carrier::Parquet(shape), Packing::Plain),
+                None,
+            ));
+        }
+        if head.len() < 262 && source.found && head.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Opened::NoBill("only blank lines".to_owned()));
+        }
+        let mut head = match TextHead::open(raw, options.encoding.as_deref()) {
+            Err(e) if source.found && e.kind().code() == "type.unsupported" => {
+                return Ok(Opened::NoBill(e.to_string()));
+            }
+            other => other?,
+        };
+        let packing = head.packing;
+        let mut notes: Vec<String> = head
+            .transcoded
+            .map(|name| format!("transcoded from {name}"))
+            .into_iter()
+            .collect();
+        if head.sample.is_empty() {
+            return Err(Error::file("csv.empty", "the file has no bytes when unpacked"));
+        }
+        let members: Vec<String> = options
+            .formats
+            .iter()
+            .flat_map(|f| f.cells.record_set.iter().cloned())
+            .collect();
+        if let Some(shape) = JsonShape::of(&head, &members) {
+            return Bill::open_json(source, options, shape, head, notes, stamp);
+        }
+        let shape = match CsvShape::of(&mut head, options.delimiter) {
+            Err(e) if source.found && is_prose(&source.name) => return Ok(Opened::NoBill(e.to_string())),
+            other => other?,
+        };
+        let binding = match bind(options, Headers::new(shape.headers.clone())) {
+            Err(e) if source.found && is_prose(&source.name) => return Ok(Opened::NoBill(e.to_string())),
+            other => other?,
+        };
+        if shape.dialect.cr_only {
+            notes.push("lines end with CR alone".to_owned());
+        }
+        let stream = (!source.is_file()).then(|| BillStream {
+            inner: StreamKind::Csv(shape.stream(head, options.chunk_bytes)),
+            next_index: 0,
+            stamp,
+            n_skipped: 0,
+        });
+        Ok(Opened::Bill(
+            bill(binding, notes, Carrier::Csv(shape), packing),
+            stream,
+        ))
+    }
+
+    fn open_json(
+        source: &Source,
+        options: &OpenOptions,
+        shape: JsonShape,
+        head: TextHead,
+        notes: Vec<String>,
+        stamp: Option<Stamp>,
+    ) -> Result<Opened> {
+        let packing = head.packing;
+        let mut stream = shape.stream(head, options.chunk_bytes);
+        let bound = stream
+            .peek_members()
+            .and_then(|names| bind_members(options, &shape, names));
+        let binding = match bound {
+            // Manifests, totals and settings lie beside bills; a file that was not named itself may be one.
+            Err(e) if source.found && shape.layout != Layout::Lines => {
+                return Ok(Opened::NoBill(e.to_string()));
+            }
+            other => other?,
+        };
+        let bill = Bill {
+            source: source.clone(),
+            binding,
+            notes,
+            carrier: Carrier::Json(shape),
+            packing,
+            options: options.clone(),
+        };
+        let stream = (!source.is_file()).then(|| BillStream {
+            inner: StreamKind::Json(stream),
+            next_index: 0,
+            stamp,
+            n_skipped: 0,
+        });
+        Ok(Opened::Bill(Box::new(bill), stream))
+    }
+
+    /// Opens the bill again from its beginning.
+    pub fn stream(&self, plan: &BillPlan) -> Result<BillStream> {
+        self.stream_inner(plan)
+            .map_err(|e| e.in_source(&self.source.name))
+    }
+
+    fn stream_inner(&self, plan: &BillPlan) -> Result<BillStream> {
+        let raw = self
+            .source
+            .open_counted(Some(Arc::clone(&self.options.bytes_read)))?;
+        let stamp = raw.stamp;
+        let text = |raw| TextHead::open(raw, self.options.encoding.as_deref());
+        let mut n_skipped = 0;
+        let inner = match &self.carrier {
+            Carrier::Csv(shape) => {
+                let mut head = text(raw)?;
+                // The header may be longer than the first look.
+                let again = CsvShape::of(&mut head, self.options.delimiter)?;
+                if again.headers != shape.headers {
+                    return Err(Error::file(
+                        "source.changed",
+                        "the header changed while the file was read",
+                    ));
+                }
+                StreamKind::Csv(again.stream(head, self.options.chunk_bytes))
+            }
+            Carrier::Json(shape) => StreamKind::Json(shape.stream(text(raw)?, self.options.chunk_bytes)),
+            Carrier::Parquet(shape) => {
+                let (groups, skipped) = shape.row_groups(&plan.decode, plan.window, plan.spans);
+                n_skipped = skipped;
+                StreamKind::Parquet(groups.into_iter())
+            }
+            Carrier::Empty => StreamKind::Empty,
+        };
+        Ok(BillStream {
+            inner,
+            next_index: 0,
+            stamp,
+            n_skipped,
+        })
+    }
+
+    /// `csv + gzip`, `parquet (zstd)`, `ndjson`, ….
+    pub fn carrier_name(&self) -> String {
+        let name = match &self.carrier {
+            Carrier::Csv(_) => "csv".to_owned(),
+            Carrier::Json(shape) if shape.layout == Layout::Lines => "ndjson".to_owned(),
+            Carrier::Json(_) => "json".to_owned(),
+            Carrier::Parquet(shape) if shape.compression.is_empty() => "parquet".to_owned(),
+            Carrier::Parquet(shape) => format!("parquet ({})", shape.compression),
+            Carrier::Empty => "empty".to_owned(),
+        };
+        match self.packing {
+            Packing::Plain => name,
+            Packing::Gzip => format!("{name} + gzip"),
+            Packing::Zstd => format!("{name} + zstd"),
+        }
+    }
+
+    /// Decodes a chunk; batches go to `each`.
+    pub fn decode(
+        &self,
+        plan: &BillPlan,
+        task: &Task,
+        worker: &mut Worker,
+        mut each: impl FnMut(&ChargeBatch) -> Result<()>,
+    ) -> Result<ChunkReport> {
+        let mut report = ChunkReport::default();
+        let mut take = |report: &mut ChunkReport, decoded: Decoded| -> Result<()> {
+            let rows_before = report.counts.read;
+            report.counts.add(&decoded.counts);
+            report.faults.extend(decoded.faults.into_iter().map(|mut fault| {
+                fault.row += rows_before;
+                fault
+            }));
+            each(&decoded.batch)
+        };
+        match (&task.kind, &self.carrier) {
+            (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
+                report.first_line = Some(chunk.first_line);
+                let decoded = shape.decode(chunk, &mut worker.index, &plan.decode)?;
+                take(&mut report, decoded)?;
+            }
+            (TaskKind::Json(chunk), Carrier::Json(shape)) => {
+                report.first_line = Some(chunk.first_line);
+                let decoded = shape.decode(chunk, &plan.decode)?;
+                take(&mut report, decoded)?;
+            }
+            (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
+                report.first_row = Some(group.first_row);
+                shape.decode(
+                    &self.source,
+                    &self.options.bytes_read,
+                    *group,
+                    &plan.decode,
+                    |decoded| take(&mut report, decoded),
+                )?;
+            }
+            _ => return Err(Error::bug("a chunk of another carrier")),
+        }
+        Ok(report)
+    }
+}
+
+impl std::fmt::Debug for Bill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bill")
+            .field("source", &self.source.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to decode of one bill.
+#[derive(Debug)]
+pub struct BillPlan {
+    decode: DecodePlan,
+    window: crate::time::Window,
+    spans: bool,
+}
+
+impl BillPlan {
+    /// Lays a hint over a bill.
+    ///
+    /// Errors: `schema.column` when the bill lacks what every answer needs.
+    pub fn new(hint: &ScanHint, bill: &Bill) -> Result<Option<Self>> {
+        if matches!(bill.carrier, Carrier::Empty) {
+            return Ok(None);
+        }
+        let decode = DecodePlan::new(hint, &bill.binding).map_err(|e| e.in_source(&bill.source.name))?;
+        Ok(Some(BillPlan {
+            decode,
+            window: hint.window,
+            spans: hint.spans,
+        }))
+    }
+}
+
+impl BillStream {
+    /// Chunks given so far.
+    pub fn n_tasks(&self) -> u64 {
+        self.next_index
+    }
+
+    /// The next chunk; None after the last.
+    ///
+    /// Errors: io, broken packing or structure, and `source.changed` at the end of a file that changed.
+    pub fn next_task(&mut self, bill: &Bill) -> Result<Option<Task>> {
+        let kind = match &mut self.inner {
+            StreamKind::Csv(stream) => stream.next_chunk()?.map(TaskKind::Csv),
+            StreamKind::Json(stream) => stream.next_chunk()?.map(TaskKind::Json),
+            StreamKind::Parquet(groups) => groups.next().map(TaskKind::RowGroup),
+            StreamKind::Empty => None,
+        };
+        let Some(kind) = kind else {
+            bill.source.check_unchanged(self.stamp)?;
+            return Ok(None);
+        };
+        let index = self.next_index;
+        self.next_index += 1;
+        Ok(Some(Task { index, kind }))
+    }
+}
+
+/// Names under which notes and sums, not bills, lie in a delivery.
+fn is_prose(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    [
+        ".md", ".txt", ".json", ".yml", ".yaml", ".xml", ".html", ".sql", ".sha256", ".md5", ".log", ".py",
+        ".toml",
+    ]
+    .iter()
+    .any(|ending| lower.ends_with(ending))
+        || !lower.rsplit('/').next().unwrap_or_default().contains('.')
+}
+
+fn choose(options: &OpenOptions) -> Result<Vec<Arc<Format>>> {
+    match &options.format {
+        None => Ok(options.formats.clone()),
+        Some(name) => match options.formats.iter().find(|f| f.name == *name) {
+            Some(format) => Ok(vec![Arc::clone(format)]),
+            None => {
+                let known: Vec<&str> = options.formats.iter().map(|f| f.name.as_str()).collect();
+                Err(Error::usage(format!("\"{name}\" is no known format"))
+                    .hint(format!("known formats: {}", known.join(", "))))
+            }
+        },
+    }
+}
+
+fn bind(options: &OpenOptions, headers: Headers) -> Result<Binding> {
+    let formats = choose(options)?;
+    if options.format.is_some() {
+        return Ok(Binding::new(&formats[0], headers));
+    }
+    recognise(&formats, headers)
+}
+
+/// JSON objects leave members out, so text columns that the first objects lack may still come: they are
+/// bound to the name that the format expects.
+fn bind_members(options: &OpenOptions, shape: &JsonShape, names: Vec<String>) -> Result<Binding> {
+    let formats = choose(options)?;
+    let headers = Headers::new(names);
+    let format = if headers.names.is_empty() && shape.layout == Layout::Documents {
+        // A response without a row is recognised by the member that would hold the rows.
+        let by_member = formats.iter().find(|f| !f.cells.record_set.is_empty());
+        Arc::clone(by_member.ok_or_else(|| unknown_format(&formats, &headers))?)
+    } else if options.format.is_some() {
+        Arc::clone(&formats[0])
+    } else {
+        recognise(&formats, headers.clone())?.format
+    };
+    let mut all = headers.names.clone();
+    let everything = headers.names.is_empty();
+    for (column, aliases) in &format.columns {
+        let is_text =
+            schema::column(column).is_some_and(|c| c.kind == ColumnKind::Text) && column != BILLING_CURRENCY;
+        if (is_text || everything) && headers.find(aliases).is_none() && !all.contains(&aliases[0]) {
+            all.push(aliases[0].clone());
+        }
+    }
+    if headers.find(&format.tags.column).is_none() {
+        all.extend(format.tags.column.first().cloned());
+    }
+    Ok(Binding::new(&format, Headers::new(all)))
+}

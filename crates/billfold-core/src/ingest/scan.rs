@@ -1,0 +1,373 @@
+//! Many bills on many threads: workers take chunks, decode them, and hand batches on.
+//!
+//! There is no reader thread. A worker that needs a chunk takes the next one of a bill under that bill's
+//! lock (reading, and unpacking, happen there), then decodes it outside. While one unpacks another
+//! decodes, several bills are read at once, and no more chunks are in memory than there are workers.
+//! Reports of chunks are put back into the order of files and rows before anyone sees them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::charge::ChargeBatch;
+use crate::charge::batch::RowCounts;
+use crate::error::{Diagnostic, Error, Location, Result};
+use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Worker};
+use crate::money::Currency;
+use crate::money::{ExactSum, Totals};
+
+/// A bill, ready to be read.
+pub struct Ready {
+    /// The bill.
+    pub bill: Box<Bill>,
+    /// What to decode of it; None for an empty file.
+    pub plan: Option<BillPlan>,
+}
+
+/// What was read of one bill.
+#[derive(Debug, Default)]
+pub struct BillReport {
+    /// Counts over the bill.
+    pub counts: RowCounts,
+    /// Rows refused.
+    pub n_rejected: u64,
+    /// Rows in row groups that were not read.
+    pub n_skipped: u64,
+    /// Cost of the charges handed on, per currency, added up here and not in the engine.
+    pub cost: Totals,
+    /// Cost of rejected rows, where it could be read.
+    pub cost_rejected: Totals,
+}
+
+/// Hears of rejected rows in the order of bills and rows.
+pub type OnReject<'a> = dyn FnMut(Diagnostic) -> Result<()> + Send + 'a;
+
+struct Lane {
+    ready: usize,
+    stream: Mutex<Option<BillStream>>,
+    done: AtomicBool,
+}
+
+struct Order<'a> {
+    /// Per bill, chunks that wait for an earlier one: rows, faults.
+    waiting: Vec<BTreeMap<u64, ChunkReport>>,
+    next_chunk: Vec<u64>,
+    n_rows: Vec<u64>,
+    /// Rejected rows of bills that wait for an earlier bill.
+    held: Vec<Vec<Diagnostic>>,
+    /// Per bill, its number of chunks, once all were taken.
+    n_chunks: Vec<Option<u64>>,
+    current: usize,
+    reports: Vec<BillReport>,
+    on_reject: &'a mut OnReject<'a>,
+}
+
+/// Reads all bills; every batch goes to `each` with its worker's state.
+///
+/// `streams` holds, per bill, the stream of one that cannot be opened again; `states` has one entry per worker. Errors: the first that any worker met, in no particular order
+/// among workers; rejected rows are no error here.
+pub fn scan<'a, S: Send>(
+    ready: &'a [Ready],
+    streams: Vec<Option<BillStream>>,
+    states: &mut [S],
+    on_rows: &(dyn Fn(u64) + Sync),
+    on_reject: &'a mut OnReject<'a>,
+    each: impl Fn(&mut S, &ChargeBatch) -> Result<()> + Sync,
+) -> Result<Vec<BillReport>> {
+    let n_bills = ready.len();
+    let lanes: Vec<Lane> = streams
+        .into_iter()
+        .enumerate()
+        .map(|(ready, stream)| Lane {
+            ready,
+            stream: Mutex::new(stream),
+            done: AtomicBool::new(false),
+        })
+        .collect();
+    let order = Mutex::new(Order {
+        waiting: (0..n_bills).map(|_| BTreeMap::new()).collect(),
+        next_chunk: vec![0; n_bills],
+        n_rows: vec![0; n_bills],
+        held: vec![Vec::new(); n_bills],
+        n_chunks: vec![None; n_bills],
+        current: 0,
+        reports: (0..n_bills).map(|_| BillReport::default()).collect(),
+        on_reject,
+    });
+    let shared = Shared {
+        ready,
+        lanes: &lanes,
+        opened: AtomicUsize::new(0),
+        order: &order,
+        failed: Mutex::new(None),
+        n_workers: states.len(),
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(states.len())
+        .thread_name(|i| format!("billfold-{i}"))
+        .build()
+        .map_err(|e| Error::new(crate::error::ErrorKind::Io(format!("no threads: {e}"))))?;
+    pool.scope(|scope| {
+        for state in states {
+            let (shared, each) = (&shared, &each);
+            scope.spawn(move |_| {
+                if let Err(error) = work(shared, state, on_rows, each) {
+                    lock(&shared.failed).get_or_insert(error);
+                }
+            });
+        }
+    });
+    let failed = lock(&shared.failed).take();
+    drop(shared);
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(order.into_inner().unwrap_or_else(PoisonError::into_inner).reports),
+    }
+}
+
+struct Shared<'s, 'a> {
+    ready: &'s [Ready],
+    lanes: &'s [Lane],
+    /// Lanes before this index may be in use; at most one per worker beyond the finished ones.
+    opened: AtomicUsize,
+    order: &'s Mutex<Order<'a>>,
+    failed: Mutex<Option<Error>>,
+    n_workers: usize,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A worker that panicked has already failed the run.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work<S>(
+    shared: &Shared<'_, '_>,
+    state: &mut S,
+    on_rows: &(dyn Fn(u64) + Sync),
+    each: &(impl Fn(&mut S, &ChargeBatch) -> Result<()> + Sync),
+) -> Result<()> {
+    let mut worker = Worker::default();
+    while lock(&shared.failed).is_none() {
+        let Some((bill_idx, task)) = next_task(shared)? else {
+            return Ok(());
+        };
+        let ready = &shared.ready[bill_idx];
+        let Some(plan) = &ready.plan else { continue };
+        let mut cost = Totals::default();
+        let report = ready
+            .bill
+            .decode(plan, &task, &mut worker, |batch| {
+                cost.add_totals(&batch_totals(batch)?).map_err(|_| overflow())?;
+                each(state, batch)
+            })
+            .map_err(|e| e.in_source(&ready.bill.source.name))?;
+        on_rows(report.counts.read);
+        let mut order = lock(shared.order);
+        order.reports[bill_idx]
+            .cost
+            .add_totals(&cost)
+            .map_err(|_| overflow())?;
+        order.take(shared.ready, bill_idx, task.index, report)?;
+    }
+    Ok(())
+}
+
+fn overflow() -> Error {
+    Error::new(crate::error::ErrorKind::Overflow {
+        group: "the total of a file".to_owned(),
+    })
+}
+
+/// Takes a chunk from the first bill whose reader is free; waits for one when all are busy.
+fn next_task(shared: &Shared<'_, '_>) -> Result<Option<(usize, crate::ingest::bill::Task)>> {
+    loop {
+        let opened = shared.opened.load(Ordering::Acquire);
+        let busy: Vec<&Lane> = shared.lanes[..opened]
+            .iter()
+            .filter(|lane| !lane.done.load(Ordering::Acquire))
+            .collect();
+        for lane in &busy {
+            if let Ok(mut stream) = lane.stream.try_lock() {
+                if let Some(task) = take_from(shared, lane, &mut stream)? {
+                    return Ok(Some((lane.ready, task)));
+                }
+            }
+        }
+        if busy.len() < shared.n_workers && opened < shared.lanes.len() {
+            let next =
+                shared
+                    .opened
+                    .compare_exchange(opened, opened + 1, Ordering::AcqRel, Ordering::Acquire);
+            if next.is_ok() {
+                let lane = &shared.lanes[opened];
+                let mut stream = lock(&lane.stream);
+                if let Some(task) = take_from(shared, lane, &mut stream)? {
+                    return Ok(Some((lane.ready, task)));
+                }
+            }
+            continue;
+        }
+        let Some(lane) = busy.iter().find(|lane| !lane.done.load(Ordering::Acquire)) else {
+            if shared.opened.load(Ordering::Acquire) < shared.lanes.len() {
+                continue;
+            }
+            return Ok(None);
+        };
+        let mut stream = lock(&lane.stream);
+        if let Some(task) = take_from(shared, lane, &mut stream)? {
+            return Ok(Some((lane.ready, task)));
+        }
+    }
+}
+
+fn take_from(
+    shared: &Shared<'_, '_>,
+    lane: &Lane,
+    stream: &mut Option<BillStream>,
+) -> Result<Option<crate::ingest::bill::Task>> {
+    if lane.done.load(Ordering::Acquire) {
+        return Ok(None);
+    }
+    let ready = &shared.ready[lane.ready];
+    let Some(plan) = &ready.plan else {
+        lane.done.store(true, Ordering::Release);
+        return lock(shared.order).finish(lane.ready, 0).map(|()| None);
+    };
+    let named = |e: Error| e.in_source(&ready.bill.source.name);
+    if stream.is_none() {
+        *stream = Some(ready.bill.stream(plan)?);
+    }
+    let Some(open) = stream.as_mut() else {
+        return Ok(None);
+    };
+    let task = open.next_task(&ready.bill).map_err(named)?;
+    if task.is_none() {
+        lane.done.store(true, Ordering::Release);
+        let mut order = lock(shared.order);
+        order.reports[lane.ready].n_skipped = open.n_skipped;
+        order.finish(lane.ready, open.n_tasks())?;
+        *stream = None;
+    }
+    Ok(task)
+}
+
+impl Order<'_> {
+    fn take(&mut self, ready: &[Ready], bill: usize, chunk: u64, report: ChunkReport) -> Result<()> {
+        self.waiting[bill].insert(chunk, report);
+        while let Some(report) = self.waiting[bill].remove(&self.next_chunk[bill]) {
+            self.next_chunk[bill] += 1;
+            self.put(ready, bill, report)?;
+        }
+        self.release()
+    }
+
+    /// A chunk in its turn: its faults get their places.
+    fn put(&mut self, ready: &[Ready], bill: usize, report: ChunkReport) -> Result<()> {
+        let first_row = report.first_row.unwrap_or(self.n_rows[bill]);
+        self.n_rows[bill] += report.counts.read;
+        let totals = &mut self.reports[bill];
+        totals.counts.add(&report.counts);
+        totals.n_rejected += report.faults.len() as u64;
+        for fault in report.faults {
+            if let Some((currency, cost)) = &fault.cost {
+                let currency = Currency::parse(currency.as_bytes()).unwrap_or(Currency::UNKNOWN);
+                totals
+                    .cost_rejected
+                    .add(currency, &ExactSum::from(*cost))
+                    .map_err(|_| overflow())?;
+            }
+            self.held[bill].push(Diagnostic {
+                code: fault.code,
+                location: Location {
+                    source: Some(Arc::clone(&ready[bill].bill.source.name)),
+                    record: Some(first_row + fault.row + 1),
+                    line: report
+                        .first_line
+                        .zip(fault.lines_before)
+                        .map(|(first, before)| first + before),
+                    column: fault.column,
+                },
+                text: fault.text,
+                expected: fault.expected,
+                row: fault.raw,
+                cost: fault.cost,
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, bill: usize, n_chunks: u64) -> Result<()> {
+        self.n_chunks[bill] = Some(n_chunks);
+        self.release()
+    }
+
+    /// Hands on what no earlier bill or chunk can still come before.
+    fn release(&mut self) -> Result<()> {
+        while self.current < self.held.len() {
+            for diagnostic in std::mem::take(&mut self.held[self.current]) {
+                (self.on_reject)(diagnostic)?;
+            }
+            if self.n_chunks[self.current] != Some(self.next_chunk[self.current]) {
+                break;
+            }
+            self.current += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The cost of a batch per currency: the reader's own addition, against which the engine's is checked.
+fn batch_totals(batch: &ChargeBatch) -> Result<Totals> {
+    use crate::charge::MoneyColumn;
+    use arrow::array::{Array, AsArray};
+    let currencies = batch.currency();
+    let names = currencies.values().as_string::<i32>();
+    let codes = currencies.keys().values();
+    let mut totals = Totals::default();
+    for (code, name) in names.iter().enumerate() {
+        let code = code as i32;
+        let used = names.len() == 1 || codes.contains(&code);
+        if !used || codes.is_empty() {
+            continue;
+        }
+        let sum = match batch.cost() {
+            MoneyColumn::Narrow { mantissas, scale } => {
+                let mut sum = ExactSum::ZERO;
+                // Runs that fit 128 bits are added there; a run that does not is folded into the sum.
+                let mut run = 0i128;
+                let fold = |sum: &mut ExactSum, run: i128| {
+                    let part = ExactSum::from_parts(arrow::datatypes::i256::from_i128(run), scale)
+                        .ok_or_else(overflow)?;
+                    sum.add(&part).map_err(|_| overflow())
+                };
+                for (mantissa, c) in mantissas.iter().zip(codes) {
+                    if *c != code {
+                        continue;
+                    }
+                    run = match run.checked_add(*mantissa) {
+                        Some(next) => next,
+                        None => {
+                            fold(&mut sum, run)?;
+                            *mantissa
+                        }
+                    };
+                }
+                fold(&mut sum, run)?;
+                sum
+            }
+            MoneyColumn::Wide { mantissas, scale } => {
+                let mut sum = ExactSum::ZERO;
+                for (mantissa, c) in mantissas.iter().zip(codes) {
+                    if *c == code {
+                        let part = ExactSum::from_parts(*mantissa, scale).ok_or_else(overflow)?;
+                        sum.add(&part).map_err(|_| overflow())?;
+                    }
+                }
+                sum
+            }
+        };
+        let currency = Currency::parse(name.unwrap_or("").as_bytes()).unwrap_or(Currency::UNKNOWN);
+        totals.add(currency, &sum).map_err(|_| overflow())?;
+    }
+    Ok(totals)
+}
