@@ -7,9 +7,11 @@ use crate::charge::schema;
 use crate::engine::{
     Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, answer_sha256,
 };
-use crate::error::{Diagnostic, Error, Result};
+use crate::error::{Diagnostic, Error, Location, Result};
+use crate::ingest;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, OpenOptions, Opened};
 use crate::ingest::formats::{Format, near_names};
+use crate::ingest::inspect::Findings;
 use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{Source, expand};
 use crate::money::Totals;
@@ -408,6 +410,8 @@ pub struct ColumnTotals {
     pub n_empty: u64,
     /// Cells that are no amount.
     pub n_unreadable: u64,
+    /// Most decimals of a value.
+    pub max_decimals: u8,
     /// Exact sum per currency.
     pub sums: Totals,
 }
@@ -416,6 +420,92 @@ pub struct ColumnTotals {
 ///
 /// Errors: as [`sums`]; unreadable rows are part of the inspection.
 pub fn inspect(inputs: &[String], options: RunOptions<'_>) -> Result<Vec<Inspection>> {
-    let _ = (inputs, options);
-    Err(Error::bug("in the making"))
+    let opened = open(inputs, &options)?;
+    let hint = Plan::new(ChargeQuery::total())?.hint;
+    let mut inspections = Vec::with_capacity(opened.bills.len());
+    for (bill, stream) in opened.bills.into_iter().zip(opened.streams) {
+        let findings = match BillPlan::new(&hint, &bill)? {
+            Some(plan) => ingest::inspect::inspect(&bill, plan, stream, workers(options.threads))?,
+            None => Findings::default(),
+        };
+        options
+            .progress
+            .rows
+            .fetch_add(findings.n_rows, Ordering::Relaxed);
+        inspections.push(describe(&bill, findings));
+    }
+    Ok(inspections)
+}
+
+fn describe(bill: &Bill, findings: Findings) -> Inspection {
+    let binding = &bill.binding;
+    let mut odd: Vec<String> = bill.notes.clone();
+    if findings.n_blank > 0 {
+        odd.push(format!("{} blank lines", findings.n_blank));
+    }
+    odd.extend(findings.odd.iter().map(|(what, n)| format!("{n} {what}")));
+    let totals: Vec<ColumnTotals> = findings
+        .money
+        .into_iter()
+        .map(|(column, found)| {
+            let header = binding.headers.names[column].clone();
+            if found.n_negative > 0 {
+                odd.push(format!("{} negative values in {header}", found.n_negative));
+            }
+            let role = binding.role(column);
+            ColumnTotals {
+                header,
+                role: if schema::column(&role).is_some() {
+                    role
+                } else {
+                    String::new()
+                },
+                n_values: found.n_values,
+                n_empty: found.n_empty,
+                n_unreadable: found.n_unreadable,
+                max_decimals: found.max_scale,
+                sums: found.sums,
+            }
+        })
+        .collect();
+    let rejects = findings.faults.into_iter().map(|placed| Diagnostic {
+        code: placed.fault.code,
+        location: Location {
+            source: Some(Arc::clone(&bill.source.name)),
+            record: Some(placed.record),
+            line: placed.line,
+            column: placed.fault.column,
+        },
+        text: placed.fault.text,
+        expected: placed.fault.expected,
+        row: placed.fault.raw,
+        cost: placed.fault.cost,
+    });
+    Inspection {
+        source: Arc::clone(&bill.source.name),
+        format: binding.format_name(),
+        title: binding.format.title.clone(),
+        carrier: bill.carrier_name(),
+        columns: (0..bill.n_headers())
+            .map(|i| ColumnInspection {
+                header: binding.headers.names[i].clone(),
+                role: binding.role(i),
+            })
+            .collect(),
+        absent: schema::COLUMNS
+            .iter()
+            .map(|c| c.name)
+            .filter(|name| match *name {
+                schema::TAGS => binding.tag_column.is_none() && binding.tag_columns.is_empty(),
+                name => binding.columns.get(name).is_none_or(|i| *i >= bill.n_headers()),
+            })
+            .collect(),
+        rows: findings.n_rows,
+        rows_rejected: findings.n_rejected,
+        blank_lines: findings.n_blank,
+        totals,
+        span: findings.span,
+        odd,
+        rejects: rejects.collect(),
+    }
 }

@@ -7,8 +7,7 @@ use crate::ingest::csv::{
     Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
-use crate::ingest::decode::{Cells, Decoded, Fault, Judged, decode_cells, lossy};
-use crate::ingest::plan::DecodePlan;
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
 use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
 
@@ -135,13 +134,13 @@ impl CsvShape {
         }
     }
 
-    /// Decodes a chunk.
-    pub(crate) fn decode(
+    /// Hands the cells of a chunk to a visitor; gives its outcome and the number of blank lines.
+    pub(crate) fn visit<V: CellVisitor>(
         &self,
         chunk: &Chunk,
         index: &mut RecordIndex,
-        plan: &DecodePlan,
-    ) -> Result<Decoded> {
+        visitor: V,
+    ) -> Result<(V::Out, u64)> {
         let n_columns = self.headers.len();
         let records = index.index(&chunk.bytes, self.dialect, n_columns)?;
         let mut judged = Judged::new(records.len());
@@ -181,10 +180,7 @@ impl CsvShape {
                 },
             );
         }
-        let cells = CsvCells { records };
-        let mut decoded = decode_cells(&cells, plan, judged)?;
-        decoded.counts.blank = records.n_blank();
-        Ok(decoded)
+        Ok((visitor.visit(&CsvCells { records }, judged)?, records.n_blank()))
     }
 }
 

@@ -54,6 +54,24 @@ pub(crate) trait Cells {
     }
 }
 
+/// Work on the cells of a chunk, whatever its carrier.
+pub(crate) trait CellVisitor {
+    /// What the work comes to.
+    type Out;
+    /// Does it. `judged` holds the rows whose structure is broken already.
+    fn visit<C: Cells>(self, cells: &C, judged: Judged) -> Result<Self::Out>;
+}
+
+/// Decodes a chunk into a batch.
+pub(crate) struct Decode<'a>(pub &'a DecodePlan);
+
+impl CellVisitor for Decode<'_> {
+    type Out = Decoded;
+    fn visit<C: Cells>(self, cells: &C, judged: Judged) -> Result<Decoded> {
+        decode_cells(cells, self.0, judged)
+    }
+}
+
 /// A dictionary-encoded text column.
 pub(crate) type TextArray = DictionaryArray<Int32Type>;
 
@@ -169,7 +187,7 @@ impl Judged {
 }
 
 /// Decodes the cells of a chunk. `judged` holds the rows whose structure is broken already.
-pub(crate) fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> Result<Decoded> {
+fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> Result<Decoded> {
     let n_rows = cells.n_rows();
     let mut counts = RowCounts {
         read: n_rows as u64,
@@ -564,7 +582,7 @@ fn tag_sets<C: Cells>(
 }
 
 /// Gives a fault its place, its row and what of the row's cost could be read.
-fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fault: Fault) -> RowFault {
+pub(crate) fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fault: Fault) -> RowFault {
     let mut scratch = Vec::new();
     // A row of the wrong shape has no cells that could be trusted.
     let cost = if fault.column.is_none() {

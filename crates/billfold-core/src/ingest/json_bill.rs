@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
 use crate::ingest::csv_bill::Watched;
-use crate::ingest::decode::{Cells, Decoded, Fault, Judged, decode_cells, lossy};
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
 use crate::ingest::json::{ItemChunk, ItemChunker, Layout, sniff_layout};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::Packing;
@@ -62,8 +62,13 @@ impl JsonShape {
         }
     }
 
-    /// Decodes a chunk. Members are matched to the plan's columns as headers are.
-    pub(crate) fn decode(&self, chunk: &ItemChunk, plan: &DecodePlan) -> Result<Decoded> {
+    /// Hands the cells of a chunk to a visitor. Members are matched to the plan's columns as headers are.
+    pub(crate) fn visit<V: CellVisitor>(
+        &self,
+        chunk: &ItemChunk,
+        plan: &DecodePlan,
+        visitor: V,
+    ) -> Result<V::Out> {
         let slots = Slots::new(plan);
         let n_rows = chunk.items.len();
         let mut judged = Judged::new(n_rows);
@@ -90,12 +95,14 @@ impl JsonShape {
                 judged.refuse(row, fault);
             }
         }
-        let cells = JsonCells {
-            chunk,
-            slots: &slots,
-            spans,
-        };
-        decode_cells(&cells, plan, judged)
+        visitor.visit(
+            &JsonCells {
+                chunk,
+                slots: &slots,
+                spans,
+            },
+            judged,
+        )
     }
 }
 

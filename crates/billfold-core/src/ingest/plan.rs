@@ -30,6 +30,8 @@ pub(crate) struct DecodePlan {
     pub rules: CellReading,
     /// Whether batches carry the end of the charge period.
     pub keep_end: bool,
+    /// Columns that someone looks at beside the plan.
+    pub also: Vec<usize>,
 }
 
 /// How cells are written.
@@ -136,6 +138,7 @@ impl DecodePlan {
             }),
             rules: CellReading::of(format)?,
             keep_end: hint.spans,
+            also: Vec::new(),
         })
     }
 
@@ -166,6 +169,7 @@ impl DecodePlan {
             columns.extend(tags.column);
             columns.extend(tags.columns.iter().map(|(column, _)| *column));
         }
+        columns.extend(&self.also);
         columns.sort_unstable();
         columns.dedup();
         columns
