@@ -224,7 +224,7 @@ fn workers(threads: Option<usize>) -> usize {
 }
 
 struct OpenedBills {
-    bills: Vec<Box<Bill>>,
+    bills: Vec<Bill>,
     streams: Vec<Option<BillStream>>,
     warnings: Vec<String>,
 }
@@ -256,8 +256,8 @@ fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
     for source in &sources {
         match Bill::open(source, &open_options)? {
             Opened::Bill(bill, stream) => {
-                opened.bills.push(bill);
-                opened.streams.push(stream);
+                opened.bills.push(*bill);
+                opened.streams.push(stream.map(|stream| *stream));
             }
             Opened::NoBill(why) => opened
                 .warnings
@@ -282,7 +282,7 @@ fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
 
 /// A dimension in an export's own spelling must be a column of some file; a schema column may be absent
 /// everywhere and is empty then.
-fn check_dimensions(plan: &Plan, bills: &[Box<Bill>]) -> Result<()> {
+fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
     for name in &plan.hint.text {
         if schema::column(name).is_some() || bills.iter().any(|bill| bill.binding.find(name).is_some()) {
             continue;
@@ -419,8 +419,8 @@ pub struct ColumnTotals {
 /// Says what files are: format, mapping, rows, exact control totals, time span, oddities.
 ///
 /// Errors: as [`sums`]; unreadable rows are part of the inspection.
-pub fn inspect(inputs: &[String], options: RunOptions<'_>) -> Result<Vec<Inspection>> {
-    let opened = open(inputs, &options)?;
+pub fn inspect(inputs: &[String], options: &RunOptions<'_>) -> Result<Vec<Inspection>> {
+    let opened = open(inputs, options)?;
     let hint = Plan::new(ChargeQuery::total())?.hint;
     let mut inspections = Vec::with_capacity(opened.bills.len());
     for (bill, stream) in opened.bills.into_iter().zip(opened.streams) {

@@ -63,7 +63,7 @@ enum Carrier {
 /// A file that was looked at.
 pub enum Opened {
     /// A bill, and its stream where it cannot be opened again.
-    Bill(Box<Bill>, Option<BillStream>),
+    Bill(Box<Bill>, Option<Box<BillStream>>),
     /// A file found in a folder that is no bill, and why.
     NoBill(String),
 }
@@ -220,7 +220,7 @@ impl Bill {
         });
         Ok(Opened::Bill(
             bill(binding, notes, Carrier::Csv(shape), packing),
-            stream,
+            stream.map(Box::new),
         ))
     }
 
@@ -260,7 +260,7 @@ impl Bill {
             stamp,
             n_skipped: 0,
         });
-        Ok(Opened::Bill(Box::new(bill), stream))
+        Ok(Opened::Bill(Box::new(bill), stream.map(Box::new)))
     }
 
     /// Opens the bill again from its beginning.
@@ -352,9 +352,9 @@ impl Bill {
                 decoded.counts.blank = blank;
                 take(&mut report, decoded)?;
             }
-            (TaskKind::Json(chunk), Carrier::Json(shape)) => {
+            (TaskKind::Json(chunk), Carrier::Json(_)) => {
                 report.first_line = Some(chunk.first_line);
-                let decoded = shape.visit(chunk, &plan.decode, Decode(&plan.decode))?;
+                let decoded = JsonShape::visit(chunk, &plan.decode, Decode(&plan.decode))?;
                 take(&mut report, decoded)?;
             }
             (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
@@ -397,8 +397,8 @@ impl Bill {
                     n_blank,
                 })
             }
-            (TaskKind::Json(chunk), Carrier::Json(shape)) => {
-                shape.visit(chunk, &plan.decode, visitor(&plan.decode))?;
+            (TaskKind::Json(chunk), Carrier::Json(_)) => {
+                JsonShape::visit(chunk, &plan.decode, visitor(&plan.decode))?;
                 Ok(ChunkPlace {
                     first_row: None,
                     first_line: Some(chunk.first_line),

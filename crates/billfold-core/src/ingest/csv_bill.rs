@@ -91,8 +91,11 @@ impl CsvShape {
                     format!("{} columns; the limit is {MAX_COLUMNS}", headers.len()),
                 ));
             }
-            if headers.len() == 1 && delimiter.is_none() {
-                if let Some(best) = shape.best_delimiter().filter(|best| *best != b',') {
+            if headers.len() == 1
+                && delimiter.is_none()
+                && let Some(best) = shape.best_delimiter().filter(|best| *best != b',')
+            {
+                {
                     let shown = if best == b'\t' {
                         "tab".to_owned()
                     } else {
@@ -105,12 +108,12 @@ impl CsvShape {
                     .hint(format!("say so with --delimiter {shown}")));
                 }
             }
-            let mut sorted: Vec<&String> = headers.iter().collect();
+            let mut sorted: Vec<&String> = headers.iter().filter(|h| !h.is_empty()).collect();
             sorted.sort();
-            if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1] && !w[0].is_empty()) {
+            if let Some((twice, _)) = sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| a == b) {
                 return Err(Error::file(
                     "schema.dup_column",
-                    format!("column {} stands twice in the header", twice[0]),
+                    format!("column {twice} stands twice in the header"),
                 ));
             }
             return Ok(CsvShape {

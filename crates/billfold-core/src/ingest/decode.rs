@@ -193,7 +193,6 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         read: n_rows as u64,
         ..RowCounts::default()
     };
-    let mut scratch = Vec::new();
 
     let charge_start = times(cells, plan, plan.start, None, &mut judged);
     let end = match plan.end {
@@ -216,18 +215,10 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
     let mut text = Vec::with_capacity(plan.text.len());
     for (name, column) in &plan.text {
         let array = match column {
-            Some(column) => {
-                let mut builder = TextBuilder::with_capacity(n_rows);
-                for row in 0..n_rows {
-                    let cell = if judged.is_bad(row) {
-                        &[][..]
-                    } else {
-                        cells.cell(row, *column, &mut scratch)
-                    };
-                    builder.push(cell);
-                }
-                builder.finish(|text| plan.rules.null_text(text))?
-            }
+            Some(column) => match cells.text_column(*column, &plan.rules) {
+                Some(array) => array?,
+                None => texts(cells, plan, *column, &judged)?,
+            },
             None => constant("", n_rows)?,
         };
         text.push((name.clone(), array));
@@ -308,7 +299,7 @@ fn times<C: Cells>(
                     let mut fault = Fault::time(error, column, cell);
                     if repeats_header(cells, plan, row) {
                         fault.code = "csv.header_again";
-                        fault.expected = "a row; this line repeats the header".to_owned();
+                        "a row; this line repeats the header".clone_into(&mut fault.expected);
                     }
                     judged.refuse(row, fault);
                     out.push(0);
@@ -343,6 +334,27 @@ fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
         let cell = cells.cell(row, column, &mut scratch);
         cell == header.trim_start_matches('\u{feff}').as_bytes()
     })
+}
+
+/// A text column from its cells.
+fn texts<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &Judged) -> Result<TextArray> {
+    let mut scratch = Vec::new();
+    let mut builder = TextBuilder::with_capacity(cells.n_rows());
+    if judged.is_clean() {
+        for row in 0..cells.n_rows() {
+            builder.push(cells.cell(row, column, &mut scratch));
+        }
+    } else {
+        for row in 0..cells.n_rows() {
+            let cell = if judged.is_bad(row) {
+                &[][..]
+            } else {
+                cells.cell(row, column, &mut scratch)
+            };
+            builder.push(cell);
+        }
+    }
+    builder.finish(|text| plan.rules.null_text(text))
 }
 
 /// A code per row. Distinct texts are few, so they are judged once each.

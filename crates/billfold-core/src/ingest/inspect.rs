@@ -118,6 +118,9 @@ impl Looked {
     }
 }
 
+/// Per chunk: what was found, its first row and its first line.
+type Parts = BTreeMap<u64, (Findings, Option<u64>, Option<u64>)>;
+
 /// Reads a bill whole and says what is in it. `plan` is any plan for it; its columns are added to.
 ///
 /// Errors: io, broken packing or structure.
@@ -134,7 +137,7 @@ pub fn inspect(
         Some(stream) => stream,
         None => bill.stream(&plan)?,
     });
-    let parts: Mutex<BTreeMap<u64, (Findings, Option<u64>, Option<u64>)>> = Mutex::default();
+    let parts: Mutex<Parts> = Mutex::default();
     let failed: Mutex<Option<Error>> = Mutex::default();
     let work = || -> Result<()> {
         let mut worker = Worker::default();
@@ -217,7 +220,9 @@ impl Findings {
             all.sums.add_totals(&found.sums).map_err(|_| overflow())?;
         }
         self.span = match (self.span, part.span) {
-            (Some((a, b, c)), Some((x, y, z))) => Some((a.min(x), b.max(y), c.max(z))),
+            (Some(mine), Some(other)) => {
+                Some((mine.0.min(other.0), mine.1.max(other.1), mine.2.max(other.2)))
+            }
             (a, b) => a.or(b),
         };
         for (what, n) in part.odd {

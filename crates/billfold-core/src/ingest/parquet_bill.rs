@@ -187,7 +187,7 @@ impl ParquetShape {
         let (Ok(values), Ok(nulls)) = (values, nulls) else {
             return unknown;
         };
-        let Some(instants) = instants_of(&values, &plan.rules.time) else {
+        let Some(instants) = instants_of(&values, plan.rules.time) else {
             return unknown;
         };
         instants

@@ -153,7 +153,7 @@ impl DecodePlan {
         match &self.cost {
             CostPlan::Column(column) => columns.push(*column),
             CostPlan::Effective { effective, billed } => {
-                columns.extend([effective, billed].into_iter().flatten())
+                columns.extend([effective, billed].into_iter().flatten());
             }
             CostPlan::Rules { rules, billed } => {
                 columns.push(*billed);
