@@ -3,3 +3,4 @@
 pub mod arrow;
 mod frame;
 pub mod parquet;
+pub mod table;
