@@ -20,7 +20,7 @@ mod generate;
 mod inspect;
 mod io;
 mod lists;
-mod output;
+pub mod output;
 mod progress;
 mod receipt;
 mod rejects;

@@ -1,13 +1,14 @@
 //! Answers as text and files: one module per format, and the way to the target.
 
 mod api;
-mod arrow;
+pub mod arrow;
 mod csv;
+mod frame;
 mod json;
 mod ndjson;
-mod parquet;
+pub mod parquet;
 mod question;
-mod table;
+pub mod table;
 
 #[cfg(test)]
 mod testing;
