@@ -353,3 +353,19 @@ fn a_panic_is_a_bug_that_is_told() {
     let text = String::from_utf8(err.0.lock().unwrap().clone()).unwrap();
     assert!(text.starts_with("error[bug]: a panic"), "{text}");
 }
+
+#[test]
+fn the_reference_names_every_option() {
+    let reference = include_str!("../docs/reference.md");
+    let folder = Folder::new("reference");
+    for command in ["sums", "inspect", "gen"] {
+        let help = folder.run(&format!("{command} --help")).out;
+        let options = help
+            .split_whitespace()
+            .filter_map(|word| word.strip_prefix("--"))
+            .map(|word| word.trim_end_matches([',', '.', ';', ':', ')', ']', '…', '`']));
+        for option in options.filter(|option| !option.is_empty()) {
+            assert!(reference.contains(&format!("--{option}")), "{command} --{option}");
+        }
+    }
+}
