@@ -216,21 +216,25 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
 }
 
 /// Workers to run: as many as asked for, or one per core.
-fn workers(threads: Option<usize>) -> usize {
+pub(crate) fn workers(threads: Option<usize>) -> usize {
     threads
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
         .unwrap_or(1)
         .clamp(1, 256)
 }
 
-struct OpenedBills {
-    bills: Vec<Bill>,
-    streams: Vec<Option<BillStream>>,
-    warnings: Vec<String>,
+/// The bills that the inputs name.
+pub(crate) struct OpenedBills {
+    /// In the order of the inputs.
+    pub(crate) bills: Vec<Bill>,
+    /// Per bill, its stream where it cannot be opened again.
+    pub(crate) streams: Vec<Option<BillStream>>,
+    /// What is odd and not wrong.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Finds and recognises all bills before the first row is read.
-fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
+pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
     if inputs.is_empty() {
         return Err(Error::usage("no input").hint("name files, folders or globs, or - for standard input"));
     }

@@ -40,6 +40,7 @@ pub mod error;
 pub mod ingest;
 pub mod money;
 pub mod query;
+pub mod reconcile;
 pub mod time;
 
 pub use error::{Error, ErrorClass, ErrorKind, Result};
