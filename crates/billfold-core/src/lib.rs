@@ -34,6 +34,8 @@
 //! ```
 
 pub mod charge;
+pub mod check;
+pub mod convert;
 pub mod dataset;
 pub mod engine;
 pub mod error;

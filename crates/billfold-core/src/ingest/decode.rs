@@ -26,6 +26,11 @@ pub(crate) trait Cells {
     /// The whole row as it stands in the file.
     fn raw(&self, row: usize) -> String;
 
+    /// Whether the carrier says that there is no value; None where it cannot tell that from an empty text.
+    fn is_null(&self, _row: usize, _column: usize) -> Option<bool> {
+        None
+    }
+
     /// The column's instants, where the carrier has them typed. Outer None: read the cells instead.
     fn instants(&self, _column: usize) -> Option<Vec<Option<i64>>> {
         None
@@ -328,7 +333,7 @@ fn times<C: Cells>(
 }
 
 #[cold]
-fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
+pub(crate) fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
     let mut scratch = Vec::new();
     plan.headers.iter().enumerate().all(|(column, header)| {
         let cell = cells.cell(row, column, &mut scratch);
@@ -337,7 +342,12 @@ fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
 }
 
 /// A text column from its cells.
-fn texts<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &Judged) -> Result<TextArray> {
+pub(crate) fn texts<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    column: usize,
+    judged: &Judged,
+) -> Result<TextArray> {
     let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(cells.n_rows());
     if judged.is_clean() {
@@ -358,7 +368,7 @@ fn texts<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &Judged)
 }
 
 /// A code per row. Distinct texts are few, so they are judged once each.
-fn currencies<C: Cells>(
+pub(crate) fn currencies<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     judged: &mut Judged,
@@ -418,7 +428,7 @@ fn currencies<C: Cells>(
     crate::charge::builder::dictionary(codes, std::sync::Arc::new(values))
 }
 
-fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {
+pub(crate) fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {
     text.is_empty() || plan.rules.null_text(text).is_some()
 }
 
@@ -464,7 +474,7 @@ fn costs<C: Cells>(
 }
 
 /// The cost of a row, and whether it came from the billed cost for lack of an effective one.
-fn cost_of<C: Cells>(
+pub(crate) fn cost_of<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     row: usize,
@@ -541,7 +551,7 @@ pub(crate) fn add_parts(
     }
 }
 
-fn tag_sets<C: Cells>(
+pub(crate) fn tag_sets<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     tag_plan: &TagPlan,

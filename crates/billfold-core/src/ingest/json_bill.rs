@@ -306,6 +306,14 @@ impl Cells for JsonCells<'_> {
         }
     }
 
+    fn is_null(&self, row: usize, column: usize) -> Option<bool> {
+        let Some(Some(slot)) = self.slots.of_column.get(column) else {
+            return Some(true);
+        };
+        let (start, len) = self.spans[row * self.slots.n_kept + slot];
+        Some(len == 0 || &self.chunk.bytes[start as usize..start as usize + len as usize] == b"null")
+    }
+
     fn lines_before(&self, row: usize) -> Option<u64> {
         Some(self.chunk.line(row) - self.chunk.first_line)
     }

@@ -16,6 +16,7 @@ use crate::time::{DateOrder, TimeRules};
 
 const BUILT_IN: &[&str] = &[
     include_str!("focus.toml"),
+    include_str!("billfold-charges.toml"),
     include_str!("aws-cur.toml"),
     include_str!("qingcloud-records.toml"),
 ];
@@ -381,10 +382,11 @@ fn tag_key<'a>(header: &'a str, prefixes: &[String]) -> Option<&'a str> {
 /// The format whose needs are met and that feeds the most columns wins. Errors: `schema.column` when
 /// none fits, with the nearest formats and what they miss; a tie names both.
 pub fn recognise(formats: &[Arc<Format>], headers: Headers) -> Result<Binding> {
-    let mut fitting: Vec<(usize, &Arc<Format>)> = formats
+    // Of two that feed as many columns the one that asks for more is meant.
+    let mut fitting: Vec<((usize, usize), &Arc<Format>)> = formats
         .iter()
         .filter(|f| f.missing(&headers).is_empty())
-        .map(|f| (f.score(&headers), f))
+        .map(|f| ((f.score(&headers), f.recognise.need.len()), f))
         .collect();
     fitting.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     match fitting.as_slice() {
