@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hasher as _};
+use std::hash::{BuildHasher, Hasher as _};
 
 use foldhash::quality::FixedState;
 
@@ -215,7 +215,7 @@ impl CellVisitor for Look<'_> {
                 }
             }
             if part.hashed.len() < MOST_ROWS {
-                let mut states = hashers.each_ref().map(|h| h.build_hasher());
+                let mut states = hashers.each_ref().map(BuildHasher::build_hasher);
                 for column in 0..known.n_headers {
                     let cell = cells.cell(row, column, &mut at.scratch);
                     for state in &mut states {
@@ -257,6 +257,7 @@ fn overflow() -> Error {
 }
 
 /// One row under the rules.
+#[allow(clippy::struct_field_names)] // `row` is the place that `Cells` asks for.
 struct Row<'a, C> {
     cells: &'a C,
     plan: &'a DecodePlan,

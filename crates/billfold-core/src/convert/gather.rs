@@ -335,9 +335,10 @@ fn tags_as_json(sets: &TextArray) -> Result<TextArray> {
             }
             json.push_str(&json_text(keys.value(i)));
             json.push(':');
-            match values.is_valid(i) {
-                true => json.push_str(&json_text(values.value(i))),
-                false => json.push_str("null"),
+            if values.is_valid(i) {
+                json.push_str(&json_text(values.value(i)));
+            } else {
+                json.push_str("null");
             }
         }
         json.push('}');

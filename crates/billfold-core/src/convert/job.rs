@@ -387,3 +387,77 @@ pub fn verify(path: &str, conversion: &Conversion, options: &RunOptions<'_>) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    /// Rows in a bad order, with amounts of every size, written with runs of `run_rows`.
+    fn converted(name: &str, run_rows: usize, carrier: Carrier) -> (Vec<u8>, Conversion) {
+        let mut bill =
+            String::from("BilledCost,ListCost,BillingCurrency,ChargePeriodStart,ServiceName,Tags\n");
+        for i in 0..500u32 {
+            let cost = match i % 7 {
+                0 => "12345678901234567890123456789012345678",
+                1 => "0.00000000000000000000000000000000000001",
+                2 => "-0.5",
+                _ => "1.25",
+            };
+            let list = if i % 3 == 0 { "" } else { "7.5" };
+            let hour = (i * 7) % 24;
+            let _ = writeln!(
+                bill,
+                "{cost},{list},USD,2024-03-{:02}T{hour:02}:00:00Z,svc-{},",
+                1 + i % 28,
+                i % 11
+            );
+        }
+        let folder = std::env::temp_dir().join(format!("billfold-runs-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("bill.csv");
+        std::fs::write(&path, bill).unwrap();
+        let mut nth = 0;
+        let spill_folder = folder.clone();
+        let convert_options = ConvertOptions {
+            schema: Schema::Charges,
+            carrier,
+            packing: Packing::Plain,
+            default_currency: None,
+            run_rows,
+            spill: Box::new(move || {
+                nth += 1;
+                let path = spill_folder.join(format!("run-{nth}"));
+                let mut open = std::fs::OpenOptions::new();
+                Ok(open.read(true).write(true).create_new(true).open(path).unwrap())
+            }),
+        };
+        let options = RunOptions {
+            threads: Some(3),
+            chunk_bytes: 1000,
+            ..RunOptions::default()
+        };
+        let mut out = Vec::new();
+        let done = convert(&[path.display().to_string()], convert_options, &mut out, options).unwrap();
+        let written = folder.join("out");
+        std::fs::write(&written, &out).unwrap();
+        verify(&written.display().to_string(), &done, &RunOptions::default()).unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
+        (out, done)
+    }
+
+    #[test]
+    fn merged_runs_are_the_bytes_of_one_run() {
+        for (carrier, name) in [
+            (Carrier::Csv, "csv"),
+            (Carrier::Ndjson, "ndjson"),
+            (Carrier::Parquet, "parquet"),
+        ] {
+            let (whole, one) = converted(&format!("{name}-one"), 1000, carrier);
+            let (merged, many) = converted(&format!("{name}-many"), 60, carrier);
+            assert_eq!(one.n_runs, 0);
+            assert!(many.n_runs > 5, "{} runs", many.n_runs);
+            assert!(whole == merged, "{name} differs");
+        }
+    }
+}

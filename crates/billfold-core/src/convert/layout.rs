@@ -239,7 +239,7 @@ impl Layout {
                 |column: &usize| normalised_header(&self.columns[*column].name) == normal && free(*column);
             let all = || 0..self.columns.len();
             let place = all().find(same).or_else(|| all().find(alike)).unwrap_or_else(|| {
-                let name = self.unused(name.clone());
+                let name = self.unused(&name);
                 if name != spelled {
                     self.renamed.push(format!("{spelled} as {name}"));
                 }
@@ -254,10 +254,10 @@ impl Layout {
         taken
     }
 
-    fn unused(&self, name: String) -> String {
+    fn unused(&self, name: &str) -> String {
         let is_used = |name: &str| self.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
         let mut n = 1;
-        let mut unused = name.clone();
+        let mut unused = name.to_owned();
         while is_used(&unused) {
             n += 1;
             unused = format!("{name}_{n}");

@@ -60,6 +60,7 @@ fn refused(error: ParquetError) -> Error {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // It stands in map_err.
 fn arrow_bug(error: arrow::error::ArrowError) -> Error {
     Error::bug(format!("a spilled run: {error}"))
 }
@@ -134,9 +135,13 @@ impl Merge {
                 .schema
                 .fields()
                 .iter()
-                .map(|f| match *f.data_type() == text_type() {
-                    true => f.as_ref().clone().with_data_type(DataType::Utf8),
-                    false => f.as_ref().clone(),
+                .map(|f| {
+                    let field = f.as_ref().clone();
+                    if *f.data_type() == text_type() {
+                        field.with_data_type(DataType::Utf8)
+                    } else {
+                        field
+                    }
                 })
                 .collect();
             let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns?).map_err(arrow_bug)?;

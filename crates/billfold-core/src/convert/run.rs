@@ -218,10 +218,7 @@ impl Sorted {
 
     /// What each column of the layout needs; None for columns that hold no money.
     pub(super) fn needs(&self) -> Vec<Option<MoneyNeed>> {
-        self.rows.columns()[N_KEYS..]
-            .iter()
-            .map(|array| MoneyNeed::of(array))
-            .collect()
+        self.rows.columns()[N_KEYS..].iter().map(MoneyNeed::of).collect()
     }
 }
 
