@@ -15,5 +15,7 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod asked;
+mod naive;
 mod oracles;
 mod support;
