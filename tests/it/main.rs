@@ -16,6 +16,7 @@
 )]
 
 mod asked;
+mod laws;
 mod naive;
 mod oracles;
 mod support;

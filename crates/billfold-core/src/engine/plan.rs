@@ -2,6 +2,7 @@
 //! Stage: bound request. Plain data.
 
 use crate::charge::ScanHint;
+use crate::charge::schema::BILLING_CURRENCY;
 use crate::error::{Error, Result};
 use crate::query::{Allocation, ChargeQuery, Clock, Condition, Dimension, DimensionSource};
 use crate::time::Calendar;
@@ -26,6 +27,8 @@ pub struct Plan {
 pub enum BatchColumn {
     /// Text column of this index.
     Text(usize),
+    /// The currency of the charge: one spelling, whatever the file's.
+    Currency,
     /// Every tag.
     TagId,
     /// The value of one tag.
@@ -87,6 +90,8 @@ impl Plan {
 
 fn bind(dimension: &Dimension, hint: &mut ScanHint) -> BatchColumn {
     match &dimension.source {
+        // `cny`, `RMB` and a file's default are the CNY that the answer's currency column says.
+        DimensionSource::Column(name) if name == BILLING_CURRENCY => BatchColumn::Currency,
         DimensionSource::Column(name) => {
             let known = hint.text.iter().position(|n| n == name);
             BatchColumn::Text(known.unwrap_or_else(|| {
