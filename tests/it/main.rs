@@ -16,6 +16,7 @@
 )]
 
 mod asked;
+mod carriers;
 mod laws;
 mod naive;
 mod oracles;
