@@ -2,15 +2,18 @@
 //!
 //! Answers are compared by the hash of their canonical form. Not here: what the right answer is (`naive`).
 
-use billfold_core::query::{ChargeQuery, Clock};
+use std::io::Write as _;
+
+use billfold_core::query::{Allocation, ChargeQuery, Clock};
 use billfold_core::time::Window;
 use billfold_testkit::naive::{Metric, Question};
 use billfold_testkit::output::carried;
 use billfold_testkit::strategies::{narrow_charges, question, time};
 use billfold_testkit::{
     Carrier, Charge, ColumnTypes, Compression, Format, LineEnd, Nulls, Numbers, OutputSpec, Quoting,
-    TimeShape,
+    TimeShape, write_charges,
 };
+use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
@@ -125,6 +128,39 @@ proptest! {
     }
 
     #[test]
+    fn members_and_frames_cut_anywhere_give_the_bytes_of_the_plain_file(
+        charges in narrow_charges(20),
+        questions in prop::collection::vec(question(), 3),
+        mut cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        carrier in prop::sample::select(vec![Carrier::Csv, Carrier::Ndjson]),
+    ) {
+        let mut plain = Vec::new();
+        write_charges(&charges, &OutputSpec::new(Format::Focus12, carrier), &mut plain).unwrap();
+        prop_assume!(!plain.is_empty());
+        // A member may end inside a line, a quote or a character, and may be empty.
+        cuts.sort_by_key(|cut| cut.index(plain.len()));
+        let edges: Vec<usize> = cuts.iter().map(|cut| cut.index(plain.len())).collect();
+        let starts = std::iter::once(0).chain(edges.iter().copied());
+        let ends = edges.iter().copied().chain([plain.len()]);
+        let (mut gzip, mut zstd) = (Vec::new(), Vec::new());
+        for (start, end) in starts.zip(ends) {
+            let mut member = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            member.write_all(&plain[start..end]).unwrap();
+            gzip.extend(member.finish().unwrap());
+            zstd.extend(zstd::encode_all(&plain[start..end], 1).unwrap());
+        }
+        let folder = Folder::new();
+        let name = format!("bill.{carrier}");
+        let (gzip, zstd) = (folder.put(&format!("{name}.gz"), gzip), folder.put(&format!("{name}.zst"), zstd));
+        let plain = folder.put(&name, plain);
+        for query in queries(&questions, Format::Focus12) {
+            let expected = hash(&plain, &query, Cut::NONE);
+            prop_assert_eq!(&hash(&gzip, &query, Cut::SMALL), &expected, "gzip, {:?}", edges);
+            prop_assert_eq!(&hash(&zstd, &query, Cut::SMALL), &expected, "zstd, {:?}", edges);
+        }
+    }
+
+    #[test]
     fn every_text_carrier_of_charge_records_gives_the_same_bytes(
         charges in some(narrow_charges(20)),
         questions in prop::collection::vec(question(), 4),
@@ -204,7 +240,7 @@ proptest! {
             prop_assert_eq!(whole.rows.read, pruned.rows.read + pruned.rows.skipped);
             prop_assert_eq!(whole.rows.used, pruned.rows.used, "a skipped row counts: {:?}", query);
             let outside = query.window;
-            if query.clock == Clock::Charge && query.allocation == billfold_core::query::Allocation::Start {
+            if query.clock == Clock::Charge && query.allocation == Allocation::Start {
                 // Statistics of instants are exact, so every group that can be left unread is.
                 let skippable: usize = charges
                     .chunks(rows)
@@ -270,7 +306,7 @@ fn the_dresses_are_really_different_files() {
     };
     let bytes = |spec: &OutputSpec| {
         let mut bytes = Vec::new();
-        billfold_testkit::write_charges(std::slice::from_ref(&charge), spec, &mut bytes).unwrap();
+        write_charges(std::slice::from_ref(&charge), spec, &mut bytes).unwrap();
         bytes
     };
     let mut all: Vec<Vec<u8>> = texts(Format::Focus12).iter().map(bytes).collect();
