@@ -1,7 +1,7 @@
 //! What groups add up to, and what becomes of sums when a bill or a filter changes in a known way.
 
 use billfold_core::money::{Amount, ExactSum};
-use billfold_core::query::{ChargeQuery, Condition, Dimension, Filter, Test};
+use billfold_core::query::{ChargeQuery, Condition, Dimension, DimensionSource, Filter, Test};
 use billfold_core::time::Granularity;
 use billfold_testkit::naive::{Allocate, Big, Metric, Question, tag_id};
 use billfold_testkit::output::carried;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::{Bill, focus, sound_question, without_tag_id};
 use crate::asked::{self, Money};
-use crate::support::{ask, bill};
+use crate::support::{ask, asking, bill, costing};
 
 /// The same question for the one total.
 fn in_total(query: &ChargeQuery) -> ChargeQuery {
@@ -312,4 +312,13 @@ fn a_currency_is_one_value_of_its_dimension_however_the_file_spells_it() {
     let answer = outcome.answer.unwrap();
     let groups: Vec<(&str, String)> = answer.rows().map(|r| (r.key(0), r.cost().to_string())).collect();
     assert_eq!(groups, [("CNY", "3".to_owned()), ("USD", "1".to_owned())]);
+}
+
+#[test]
+fn a_second_dimension_of_every_tag_is_refused() {
+    let mut query = asking("tag_id,project_id", "total");
+    query.set("project_id", &DimensionSource::TagId);
+    ask(&bill(&[costing("1")]))
+        .query(query)
+        .fails("usage usage", &["tag_id", "project_id"]);
 }

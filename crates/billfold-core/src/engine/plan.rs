@@ -41,7 +41,7 @@ impl Plan {
     /// Binds a question.
     ///
     /// Errors: a question that contradicts itself (proration with the billing clock, `top` without a
-    /// dimension, months outside 1 to 12).
+    /// dimension, two dimensions that are every tag).
     pub fn new(query: ChargeQuery) -> Result<Self> {
         if query.allocation == Allocation::Prorate && query.clock == Clock::Billing {
             return Err(Error::usage(
@@ -56,6 +56,13 @@ impl Plan {
             return Err(
                 Error::usage("--top needs a dimension to rank").hint("add --by, such as --by project_id")
             );
+        }
+        // `--set` can lead a second dimension to the tags; which of them a row then counts under is anyone's guess.
+        let by_tags = query.by.iter().filter(|d| d.source == DimensionSource::TagId);
+        if let [first, second, ..] = by_tags.collect::<Vec<_>>()[..] {
+            return Err(Error::usage(format!(
+                "{first} and {second} both count a row once per tag; one dimension may"
+            )));
         }
         let mut hint = ScanHint {
             text: Vec::new(),
