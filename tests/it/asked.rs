@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use billfold_core::dataset::{self, AllowRejects, Outcome, RunOptions};
+use billfold_core::dataset::{self, Outcome, RunOptions};
 use billfold_core::engine::Answer;
 use billfold_core::money::ExactSum;
 use billfold_core::query::{Allocation, ChargeQuery, Clock, Condition, CostMetric, Dimension, Filter, Test};
@@ -72,16 +72,6 @@ pub(crate) fn outcome(files: &[String], query: &ChargeQuery, cut: Cut) -> Outcom
     let outcome = dataset::sums(files, query.clone(), cut.options()).unwrap();
     assert!(outcome.answer.is_some(), "{:#?}", outcome.rejects);
     outcome
-}
-
-/// Asks with every rejected row allowed.
-#[track_caller]
-pub(crate) fn lenient(files: &[String], query: &ChargeQuery, cut: Cut) -> Outcome {
-    let options = RunOptions {
-        allow_rejects: AllowRejects::All,
-        ..cut.options()
-    };
-    dataset::sums(files, query.clone(), options).unwrap()
 }
 
 /// Asks in one piece, and expects an answer without a rejected row.

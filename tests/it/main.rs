@@ -3,6 +3,8 @@
 //! `support` makes bills and runs questions, `oracles` compares with the control totals of real exports,
 //! the catalogue modules hold one test per fault of the fault catalogue, `determinism` asks the same
 //! question in different ways, and `layers` holds the directions of the house.
+//! `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind of file,
+//! `laws` the answers with each other; `asked` is the question in the oracle's and the engine's language.
 
 #![allow(
     clippy::unwrap_used,

@@ -18,7 +18,7 @@ use crate::asked::{self, Cut};
 use crate::support::{Folder, failed};
 
 /// Questions that one bill is asked.
-const QUESTIONS: usize = 10;
+const QUESTIONS: usize = 8;
 
 /// A text carrier with habits of its own: FOCUS mostly, which can say the most.
 fn output() -> impl Strategy<Value = OutputSpec> {

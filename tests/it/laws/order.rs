@@ -64,7 +64,7 @@ fn narrow(query: &ChargeQuery, start: i64) -> ChargeQuery {
 }
 
 proptest! {
-    #![proptest_config(asked::cases(32))]
+    #![proptest_config(asked::cases(24))]
 
     #[test]
     fn sorting_puts_the_same_groups_into_the_stated_order(
@@ -168,6 +168,29 @@ proptest! {
         places.sort_unstable();
         places.dedup();
         prop_assert_eq!(places.len(), others.len());
+    }
+
+    #[test]
+    fn fill_without_bounds_reaches_from_the_first_period_to_the_last(
+        charges in charges(24),
+        question in sound_question(),
+        granularity in select(vec![Granularity::Monthly, Granularity::Quarterly, Granularity::Yearly]),
+        bounds in (prop::option::of(time()), any::<bool>()),
+    ) {
+        let bill = Bill::of(&charges);
+        // At most one bound, on either side.
+        let window = if bounds.1 { Window::new(bounds.0, None) } else { Window::new(None, bounds.0) }.unwrap();
+        let query = ChargeQuery { granularity, window, ..asked::query(&question) };
+        let plain = bill.answer(&query);
+        prop_assume!(!plain.is_empty());
+        let filled = bill.answer(&ChargeQuery { fill: true, ..query.clone() });
+        let kept: Vec<Line> = asked::lines(&filled).into_iter().filter(|line| line.charges > 0).collect();
+        prop_assert_eq!(&kept, &asked::lines(&plain));
+        let first = window.start.or(plain.periods.iter().filter_map(|p| p.start).min());
+        let last = window.end.or(plain.periods.iter().filter_map(|p| p.end).max());
+        let all = query.calendar().periods_in(&Window::new(first, last).unwrap()).unwrap().len();
+        let tuples: BTreeSet<(Vec<String>, String)> = kept.into_iter().map(|l| (l.keys, l.currency)).collect();
+        prop_assert_eq!(filled.len(), tuples.len() * all);
     }
 
     #[test]

@@ -52,7 +52,7 @@ const REFINEMENTS: [(Granularity, Granularity); 8] = [
 ];
 
 proptest! {
-    #![proptest_config(asked::cases(32))]
+    #![proptest_config(asked::cases(24))]
 
     // [P02, P05] Cuts stand at any instant, and at starts of charges, where an edge would be off by one.
     #[test]

@@ -61,7 +61,7 @@ fn with(query: &ChargeQuery, conditions: Vec<Condition>) -> ChargeQuery {
 }
 
 proptest! {
-    #![proptest_config(asked::cases(32))]
+    #![proptest_config(asked::cases(24))]
 
     // [P01]
     #[test]
@@ -222,6 +222,27 @@ proptest! {
         let values = all.keys[0].names.iter().map(|name| Test::Equals(name.to_string())).collect();
         let every = Condition { dimension: query.by[0].clone(), any_of: values, negated: false };
         prop_assert_eq!(asked::lines(&bill.answer(&with(&query, vec![every]))), asked::lines(&all));
+    }
+
+    // `--set project_id=tag:team`: the groups of the one are those of the other, and so are the filters.
+    #[test]
+    fn a_dimension_set_from_another_is_the_other(
+        charges in charges(20),
+        question in sound_question(),
+        value in id(),
+        from in prop::sample::select(vec!["tag:team", "user_id", "zone_id"]),
+    ) {
+        let bill = Bill::of(&charges);
+        let asking = |name: &str| {
+            let mut query = asked::query(&question);
+            query.by = Dimension::parse_list(name).unwrap();
+            query.filter = Filter::new([Condition::parse(&format!("{name}!=")).unwrap()]);
+            query.filter.conditions[0].any_of.push(Test::Equals(value.clone()));
+            query
+        };
+        let mut set = asking("project_id");
+        set.set("project", &Dimension::parse(from).unwrap().source);
+        prop_assert_eq!(asked::lines(&bill.answer(&set)), asked::lines(&bill.answer(&asking(from))));
     }
 
     // [P25]
