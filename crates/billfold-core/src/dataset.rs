@@ -7,9 +7,11 @@ use crate::charge::schema;
 use crate::engine::{
     Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, answer_sha256,
 };
-use crate::error::{Diagnostic, Error, Result};
+use crate::error::{Diagnostic, Error, Location, Result};
+use crate::ingest;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, OpenOptions, Opened};
 use crate::ingest::formats::{Format, near_names};
+use crate::ingest::inspect::Findings;
 use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{Source, expand};
 use crate::money::Totals;
@@ -222,7 +224,7 @@ fn workers(threads: Option<usize>) -> usize {
 }
 
 struct OpenedBills {
-    bills: Vec<Box<Bill>>,
+    bills: Vec<Bill>,
     streams: Vec<Option<BillStream>>,
     warnings: Vec<String>,
 }
@@ -254,8 +256,8 @@ fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
     for source in &sources {
         match Bill::open(source, &open_options)? {
             Opened::Bill(bill, stream) => {
-                opened.bills.push(bill);
-                opened.streams.push(stream);
+                opened.bills.push(*bill);
+                opened.streams.push(stream.map(|stream| *stream));
             }
             Opened::NoBill(why) => opened
                 .warnings
@@ -280,7 +282,7 @@ fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
 
 /// A dimension in an export's own spelling must be a column of some file; a schema column may be absent
 /// everywhere and is empty then.
-fn check_dimensions(plan: &Plan, bills: &[Box<Bill>]) -> Result<()> {
+fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
     for name in &plan.hint.text {
         if schema::column(name).is_some() || bills.iter().any(|bill| bill.binding.find(name).is_some()) {
             continue;
@@ -408,6 +410,8 @@ pub struct ColumnTotals {
     pub n_empty: u64,
     /// Cells that are no amount.
     pub n_unreadable: u64,
+    /// Most decimals of a value.
+    pub max_decimals: u8,
     /// Exact sum per currency.
     pub sums: Totals,
 }
@@ -415,7 +419,93 @@ pub struct ColumnTotals {
 /// Says what files are: format, mapping, rows, exact control totals, time span, oddities.
 ///
 /// Errors: as [`sums`]; unreadable rows are part of the inspection.
-pub fn inspect(inputs: &[String], options: RunOptions<'_>) -> Result<Vec<Inspection>> {
-    let _ = (inputs, options);
-    Err(Error::bug("in the making"))
+pub fn inspect(inputs: &[String], options: &RunOptions<'_>) -> Result<Vec<Inspection>> {
+    let opened = open(inputs, options)?;
+    let hint = Plan::new(ChargeQuery::total())?.hint;
+    let mut inspections = Vec::with_capacity(opened.bills.len());
+    for (bill, stream) in opened.bills.into_iter().zip(opened.streams) {
+        let findings = match BillPlan::new(&hint, &bill)? {
+            Some(plan) => ingest::inspect::inspect(&bill, plan, stream, workers(options.threads))?,
+            None => Findings::default(),
+        };
+        options
+            .progress
+            .rows
+            .fetch_add(findings.n_rows, Ordering::Relaxed);
+        inspections.push(describe(&bill, findings));
+    }
+    Ok(inspections)
+}
+
+fn describe(bill: &Bill, findings: Findings) -> Inspection {
+    let binding = &bill.binding;
+    let mut odd: Vec<String> = bill.notes.clone();
+    if findings.n_blank > 0 {
+        odd.push(format!("{} blank lines", findings.n_blank));
+    }
+    odd.extend(findings.odd.iter().map(|(what, n)| format!("{n} {what}")));
+    let totals: Vec<ColumnTotals> = findings
+        .money
+        .into_iter()
+        .map(|(column, found)| {
+            let header = binding.headers.names[column].clone();
+            if found.n_negative > 0 {
+                odd.push(format!("{} negative values in {header}", found.n_negative));
+            }
+            let role = binding.role(column);
+            ColumnTotals {
+                header,
+                role: if schema::column(&role).is_some() {
+                    role
+                } else {
+                    String::new()
+                },
+                n_values: found.n_values,
+                n_empty: found.n_empty,
+                n_unreadable: found.n_unreadable,
+                max_decimals: found.max_scale,
+                sums: found.sums,
+            }
+        })
+        .collect();
+    let rejects = findings.faults.into_iter().map(|placed| Diagnostic {
+        code: placed.fault.code,
+        location: Location {
+            source: Some(Arc::clone(&bill.source.name)),
+            record: Some(placed.record),
+            line: placed.line,
+            column: placed.fault.column,
+        },
+        text: placed.fault.text,
+        expected: placed.fault.expected,
+        row: placed.fault.raw,
+        cost: placed.fault.cost,
+    });
+    Inspection {
+        source: Arc::clone(&bill.source.name),
+        format: binding.format_name(),
+        title: binding.format.title.clone(),
+        carrier: bill.carrier_name(),
+        columns: (0..bill.n_headers())
+            .map(|i| ColumnInspection {
+                header: binding.headers.names[i].clone(),
+                role: binding.role(i),
+            })
+            .collect(),
+        absent: schema::COLUMNS
+            .iter()
+            .map(|c| c.name)
+            .filter(|name| match *name {
+                schema::TAGS => binding.tag_column.is_none() && binding.tag_columns.is_empty(),
+                name => binding.columns.get(name).is_none_or(|i| *i >= bill.n_headers()),
+            })
+            .collect(),
+        rows: findings.n_rows,
+        rows_rejected: findings.n_rejected,
+        blank_lines: findings.n_blank,
+        totals,
+        span: findings.span,
+        odd,
+        rejects: rejects.collect(),
+    }
 }

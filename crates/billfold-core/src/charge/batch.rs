@@ -255,6 +255,9 @@ impl ChargeBatch {
     }
 
     /// Text column `i` of the hint.
+    ///
+    /// # Panics
+    /// When the hint asked for fewer columns.
     pub fn text(&self, i: usize) -> &DictionaryArray<Int32Type> {
         assert!(i < self.n_text, "text column {i} of {}", self.n_text);
         self.rows.column(3 + i).as_dictionary()

@@ -70,7 +70,10 @@ impl Answer {
         self.charges.is_empty()
     }
 
-    /// The group at `idx`, which is below `len()`.
+    /// The group at `idx`.
+    ///
+    /// # Panics
+    /// When `idx` is not below `len()`.
     pub fn row(&self, idx: usize) -> AnswerRow<'_> {
         assert!(idx < self.len(), "row {idx} of an answer of {}", self.len());
         AnswerRow { answer: self, idx }

@@ -81,7 +81,13 @@ pub fn answer_sha256(answer: &Answer) -> String {
     let _ = write_csv(answer, &mut hashing);
     let _ = hashing.flush();
     match hashing.into_inner() {
-        Ok(Hashing(hash)) => hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+        Ok(Hashing(hash)) => hash
+            .finalize()
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
+                hex
+            }),
         Err(_) => String::new(),
     }
 }

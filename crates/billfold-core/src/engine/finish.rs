@@ -392,11 +392,12 @@ fn order_of(table: &Table, by: OrderBy, descending: bool) -> Vec<u32> {
         })
     };
     let mut order: Vec<u32> = (0..table.charges.len() as u32).collect();
-    if by == OrderBy::Key && !descending {
-        if let Some(keys) = packed_keys(table) {
-            order.par_sort_unstable_by_key(|g| keys[*g as usize]);
-            return order;
-        }
+    if by == OrderBy::Key
+        && !descending
+        && let Some(keys) = packed_keys(table)
+    {
+        order.par_sort_unstable_by_key(|g| keys[*g as usize]);
+        return order;
     }
     order.par_sort_unstable_by(compare);
     order

@@ -147,7 +147,7 @@ impl PeriodCodes {
 #[derive(Debug)]
 pub(crate) struct Pairs {
     /// Per number, its pair.
-    pub(crate) pairs: Vec<(u32, u32)>,
+    pub(crate) parts: Vec<(u32, u32)>,
     /// Array form: slot `left << shift | right`. Empty once the step became too large.
     dense: Vec<u32>,
     shift: u32,
@@ -158,7 +158,7 @@ pub(crate) struct Pairs {
 impl Default for Pairs {
     fn default() -> Self {
         Pairs {
-            pairs: Vec::new(),
+            parts: Vec::new(),
             dense: Vec::new(),
             shift: 0,
             table: HashTable::new(),
@@ -174,7 +174,7 @@ fn hash(key: u64) -> u64 {
 
 impl Pairs {
     pub(crate) fn len(&self) -> usize {
-        self.pairs.len()
+        self.parts.len()
     }
 
     /// Replaces each `left[i]` by the number of the pair `(left[i], right[i])`.
@@ -184,7 +184,7 @@ impl Pairs {
         assert_eq!(left.len(), right.len());
         self.make_room(n_left, n_right);
         let Pairs {
-            pairs,
+            parts,
             dense,
             shift,
             table,
@@ -196,8 +196,8 @@ impl Pairs {
                 let found = table
                     .entry(hash(key), |(k, _)| *k == key, |(k, _)| hash(*k))
                     .or_insert_with(|| {
-                        pairs.push((*left, *right));
-                        (key, pairs.len() as u32 - 1)
+                        parts.push((*left, *right));
+                        (key, parts.len() as u32 - 1)
                     });
                 *left = found.get().1;
             }
@@ -205,8 +205,8 @@ impl Pairs {
             for (left, right) in left.iter_mut().zip(right) {
                 let slot = &mut dense[(*left as usize) << *shift | *right as usize];
                 if *slot == EMPTY {
-                    *slot = pairs.len() as u32;
-                    pairs.push((*left, *right));
+                    *slot = parts.len() as u32;
+                    parts.push((*left, *right));
                 }
                 *left = *slot;
             }
@@ -229,8 +229,8 @@ impl Pairs {
         if slots > DENSE_SLOTS {
             self.hashed = true;
             self.dense = Vec::new();
-            self.table.reserve(self.pairs.len() * 2, |(k, _)| hash(*k));
-            for (number, (left, right)) in self.pairs.iter().enumerate() {
+            self.table.reserve(self.parts.len() * 2, |(k, _)| hash(*k));
+            for (number, (left, right)) in self.parts.iter().enumerate() {
                 let key = u64::from(*left) << 32 | u64::from(*right);
                 self.table
                     .insert_unique(hash(key), (key, number as u32), |(k, _)| hash(*k));
@@ -238,7 +238,7 @@ impl Pairs {
         } else if shift != self.shift {
             self.shift = shift;
             self.dense = vec![EMPTY; slots];
-            for (number, (left, right)) in self.pairs.iter().enumerate() {
+            for (number, (left, right)) in self.parts.iter().enumerate() {
                 self.dense[(*left as usize) << shift | *right as usize] = number as u32;
             }
         } else if slots > self.dense.len() {
@@ -256,8 +256,8 @@ impl Pairs {
         n_left: usize,
         n_right: usize,
     ) -> Vec<u32> {
-        let mut left: Vec<u32> = other.pairs.iter().map(|(l, _)| left_map[*l as usize]).collect();
-        let right: Vec<u32> = other.pairs.iter().map(|(_, r)| right_map[*r as usize]).collect();
+        let mut left: Vec<u32> = other.parts.iter().map(|(l, _)| left_map[*l as usize]).collect();
+        let right: Vec<u32> = other.parts.iter().map(|(_, r)| right_map[*r as usize]).collect();
         self.combine(&mut left, &right, n_left, n_right);
         left
     }
@@ -287,7 +287,7 @@ mod tests {
             for i in 0..500 {
                 let number = *seen.entry((left[i], right[i])).or_insert(numbers[i]);
                 assert_eq!(number, numbers[i]);
-                assert_eq!(pairs.pairs[number as usize], (left[i], right[i]));
+                assert_eq!(pairs.parts[number as usize], (left[i], right[i]));
             }
         }
         assert!(pairs.hashed && pairs.len() == seen.len());

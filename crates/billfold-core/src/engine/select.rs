@@ -27,7 +27,9 @@ pub(crate) fn filter_rows(plan: &Plan, batch: &ChargeBatch) -> Option<Vec<bool>>
             BatchColumn::Text(i) => keep_by_text(batch.text(*i), condition, &mut keep),
             BatchColumn::Constant(text) => {
                 let holds = condition.holds(text);
-                keep.iter_mut().for_each(|k| *k &= holds);
+                for keep in &mut keep {
+                    *keep &= holds;
+                }
             }
             BatchColumn::TagKey(key) => {
                 keep_by_set(batch, &mut keep, |tags, set| {

@@ -218,9 +218,9 @@ impl Sums {
         let (start, end) = (batch.start()[row], batch.end()[row]);
         if end <= start {
             if window.contains(start) {
-                whole.push(row as u32)
+                whole.push(row as u32);
             } else {
-                outside.push(row as u32)
+                outside.push(row as u32);
             }
             return Ok(());
         }
@@ -506,13 +506,13 @@ impl Sums {
         let mut step_ids: Vec<u32> = (0..n_groups as u32).collect();
         let mut dims: Vec<Vec<u32>> = vec![Vec::new(); n_dims];
         for d in (0..n_dims).rev() {
-            let pairs = &self.steps[d + 1].pairs;
+            let pairs = &self.steps[d + 1].parts;
             dims[d] = step_ids.iter().map(|id| pairs[*id as usize].1).collect();
             for id in &mut step_ids {
                 *id = pairs[*id as usize].0;
             }
         }
-        let pairs = &self.steps[0].pairs;
+        let pairs = &self.steps[0].parts;
         let periods = step_ids.iter().map(|id| pairs[*id as usize].1).collect();
         let currencies = step_ids.iter().map(|id| pairs[*id as usize].0).collect();
         (currencies, periods, dims)

@@ -9,7 +9,7 @@ use crate::charge::schema::{self, BILLING_CURRENCY, ColumnKind};
 use crate::error::{Error, Result};
 use crate::ingest::csv::RecordIndex;
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
-use crate::ingest::decode::Decoded;
+use crate::ingest::decode::{CellVisitor, Decode, Decoded};
 use crate::ingest::formats::{Binding, Format, Headers, recognise, unknown_format};
 use crate::ingest::json::Layout;
 use crate::ingest::json_bill::{JsonShape, JsonStream};
@@ -48,6 +48,7 @@ pub struct Bill {
     pub notes: Vec<String>,
     carrier: Carrier,
     packing: Packing,
+    n_headers: usize,
     options: OpenOptions,
 }
 
@@ -62,7 +63,7 @@ enum Carrier {
 /// A file that was looked at.
 pub enum Opened {
     /// A bill, and its stream where it cannot be opened again.
-    Bill(Box<Bill>, Option<BillStream>),
+    Bill(Box<Bill>, Option<Box<BillStream>>),
     /// A file found in a folder that is no bill, and why.
     NoBill(String),
 }
@@ -133,6 +134,7 @@ impl Bill {
         let head = raw.peek(262).map_err(|e| Error::io("cannot be read", &e))?;
         let bill = |binding, notes, carrier, packing| {
             Box::new(Bill {
+                n_headers: n_headers(&binding),
                 source: source.clone(),
                 binding,
                 notes,
@@ -218,7 +220,7 @@ impl Bill {
         });
         Ok(Opened::Bill(
             bill(binding, notes, Carrier::Csv(shape), packing),
-            stream,
+            stream.map(Box::new),
         ))
     }
 
@@ -232,10 +234,11 @@ impl Bill {
     ) -> Result<Opened> {
         let packing = head.packing;
         let mut stream = shape.stream(head, options.chunk_bytes);
-        let bound = stream
-            .peek_members()
-            .and_then(|names| bind_members(options, &shape, names));
-        let binding = match bound {
+        let bound = stream.peek_members().and_then(|names| {
+            let n_headers = names.len();
+            bind_members(options, &shape, names).map(|binding| (binding, n_headers))
+        });
+        let (binding, n_headers) = match bound {
             // Manifests, totals and settings lie beside bills; a file that was not named itself may be one.
             Err(e) if source.found && shape.layout != Layout::Lines => {
                 return Ok(Opened::NoBill(e.to_string()));
@@ -248,6 +251,7 @@ impl Bill {
             notes,
             carrier: Carrier::Json(shape),
             packing,
+            n_headers,
             options: options.clone(),
         };
         let stream = (!source.is_file()).then(|| BillStream {
@@ -256,7 +260,7 @@ impl Bill {
             stamp,
             n_skipped: 0,
         });
-        Ok(Opened::Bill(Box::new(bill), stream))
+        Ok(Opened::Bill(Box::new(bill), stream.map(Box::new)))
     }
 
     /// Opens the bill again from its beginning.
@@ -301,6 +305,11 @@ impl Bill {
         })
     }
 
+    /// Headers that the file really has; a JSON bill is bound to more.
+    pub fn n_headers(&self) -> usize {
+        self.n_headers
+    }
+
     /// `csv + gzip`, `parquet (zstd)`, `ndjson`, ….
     pub fn carrier_name(&self) -> String {
         let name = match &self.carrier {
@@ -339,27 +348,81 @@ impl Bill {
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
                 report.first_line = Some(chunk.first_line);
-                let decoded = shape.decode(chunk, &mut worker.index, &plan.decode)?;
+                let (mut decoded, blank) = shape.visit(chunk, &mut worker.index, Decode(&plan.decode))?;
+                decoded.counts.blank = blank;
                 take(&mut report, decoded)?;
             }
-            (TaskKind::Json(chunk), Carrier::Json(shape)) => {
+            (TaskKind::Json(chunk), Carrier::Json(_)) => {
                 report.first_line = Some(chunk.first_line);
-                let decoded = shape.decode(chunk, &plan.decode)?;
+                let decoded = JsonShape::visit(chunk, &plan.decode, Decode(&plan.decode))?;
                 take(&mut report, decoded)?;
             }
             (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
                 report.first_row = Some(group.first_row);
-                shape.decode(
-                    &self.source,
-                    &self.options.bytes_read,
-                    *group,
-                    &plan.decode,
-                    |decoded| take(&mut report, decoded),
-                )?;
+                let (source, count) = (&self.source, &self.options.bytes_read);
+                let visitor = || Decode(&plan.decode);
+                shape.visit(source, count, *group, &plan.decode, visitor, |decoded| {
+                    take(&mut report, decoded)
+                })?;
             }
             _ => return Err(Error::bug("a chunk of another carrier")),
         }
         Ok(report)
+    }
+}
+
+/// Where a chunk stands in its file.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ChunkPlace {
+    pub first_row: Option<u64>,
+    pub first_line: Option<u64>,
+    pub n_blank: u64,
+}
+
+impl Bill {
+    /// Hands the cells of a chunk to visitors, one per batch of the carrier.
+    pub(crate) fn visit<'p, V: CellVisitor<Out = ()>>(
+        &self,
+        plan: &'p BillPlan,
+        task: &Task,
+        worker: &mut Worker,
+        mut visitor: impl FnMut(&'p DecodePlan) -> V,
+    ) -> Result<ChunkPlace> {
+        match (&task.kind, &self.carrier) {
+            (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
+                let ((), n_blank) = shape.visit(chunk, &mut worker.index, visitor(&plan.decode))?;
+                Ok(ChunkPlace {
+                    first_row: None,
+                    first_line: Some(chunk.first_line),
+                    n_blank,
+                })
+            }
+            (TaskKind::Json(chunk), Carrier::Json(_)) => {
+                JsonShape::visit(chunk, &plan.decode, visitor(&plan.decode))?;
+                Ok(ChunkPlace {
+                    first_row: None,
+                    first_line: Some(chunk.first_line),
+                    n_blank: 0,
+                })
+            }
+            (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
+                let (source, count) = (&self.source, &self.options.bytes_read);
+                shape.visit(
+                    source,
+                    count,
+                    *group,
+                    &plan.decode,
+                    || visitor(&plan.decode),
+                    |()| Ok(()),
+                )?;
+                Ok(ChunkPlace {
+                    first_row: Some(group.first_row),
+                    first_line: None,
+                    n_blank: 0,
+                })
+            }
+            _ => Err(Error::bug("a chunk of another carrier")),
+        }
     }
 }
 
@@ -380,6 +443,15 @@ pub struct BillPlan {
 }
 
 impl BillPlan {
+    pub(crate) fn decode(&self) -> &DecodePlan {
+        &self.decode
+    }
+
+    /// Brings columns beside the plan.
+    pub(crate) fn add_columns(&mut self, columns: &[usize]) {
+        self.decode.also.extend(columns);
+    }
+
     /// Lays a hint over a bill.
     ///
     /// Errors: `schema.column` when the bill lacks what every answer needs.
@@ -420,6 +492,10 @@ impl BillStream {
         self.next_index += 1;
         Ok(Some(Task { index, kind }))
     }
+}
+
+fn n_headers(binding: &Binding) -> usize {
+    binding.headers.names.len()
 }
 
 /// Names under which notes and sums, not bills, lie in a delivery.

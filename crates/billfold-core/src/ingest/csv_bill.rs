@@ -7,8 +7,7 @@ use crate::ingest::csv::{
     Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
-use crate::ingest::decode::{Cells, Decoded, Fault, Judged, decode_cells, lossy};
-use crate::ingest::plan::DecodePlan;
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
 use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
 
@@ -92,8 +91,11 @@ impl CsvShape {
                     format!("{} columns; the limit is {MAX_COLUMNS}", headers.len()),
                 ));
             }
-            if headers.len() == 1 && delimiter.is_none() {
-                if let Some(best) = shape.best_delimiter().filter(|best| *best != b',') {
+            if headers.len() == 1
+                && delimiter.is_none()
+                && let Some(best) = shape.best_delimiter().filter(|best| *best != b',')
+            {
+                {
                     let shown = if best == b'\t' {
                         "tab".to_owned()
                     } else {
@@ -106,12 +108,12 @@ impl CsvShape {
                     .hint(format!("say so with --delimiter {shown}")));
                 }
             }
-            let mut sorted: Vec<&String> = headers.iter().collect();
+            let mut sorted: Vec<&String> = headers.iter().filter(|h| !h.is_empty()).collect();
             sorted.sort();
-            if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1] && !w[0].is_empty()) {
+            if let Some((twice, _)) = sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| a == b) {
                 return Err(Error::file(
                     "schema.dup_column",
-                    format!("column {} stands twice in the header", twice[0]),
+                    format!("column {twice} stands twice in the header"),
                 ));
             }
             return Ok(CsvShape {
@@ -135,13 +137,13 @@ impl CsvShape {
         }
     }
 
-    /// Decodes a chunk.
-    pub(crate) fn decode(
+    /// Hands the cells of a chunk to a visitor; gives its outcome and the number of blank lines.
+    pub(crate) fn visit<V: CellVisitor>(
         &self,
         chunk: &Chunk,
         index: &mut RecordIndex,
-        plan: &DecodePlan,
-    ) -> Result<Decoded> {
+        visitor: V,
+    ) -> Result<(V::Out, u64)> {
         let n_columns = self.headers.len();
         let records = index.index(&chunk.bytes, self.dialect, n_columns)?;
         let mut judged = Judged::new(records.len());
@@ -181,10 +183,7 @@ impl CsvShape {
                 },
             );
         }
-        let cells = CsvCells { records };
-        let mut decoded = decode_cells(&cells, plan, judged)?;
-        decoded.counts.blank = records.n_blank();
-        Ok(decoded)
+        Ok((visitor.visit(&CsvCells { records }, judged)?, records.n_blank()))
     }
 }
 

@@ -54,6 +54,24 @@ pub(crate) trait Cells {
     }
 }
 
+/// Work on the cells of a chunk, whatever its carrier.
+pub(crate) trait CellVisitor {
+    /// What the work comes to.
+    type Out;
+    /// Does it. `judged` holds the rows whose structure is broken already.
+    fn visit<C: Cells>(self, cells: &C, judged: Judged) -> Result<Self::Out>;
+}
+
+/// Decodes a chunk into a batch.
+pub(crate) struct Decode<'a>(pub &'a DecodePlan);
+
+impl CellVisitor for Decode<'_> {
+    type Out = Decoded;
+    fn visit<C: Cells>(self, cells: &C, judged: Judged) -> Result<Decoded> {
+        decode_cells(cells, self.0, judged)
+    }
+}
+
 /// A dictionary-encoded text column.
 pub(crate) type TextArray = DictionaryArray<Int32Type>;
 
@@ -169,13 +187,12 @@ impl Judged {
 }
 
 /// Decodes the cells of a chunk. `judged` holds the rows whose structure is broken already.
-pub(crate) fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> Result<Decoded> {
+fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> Result<Decoded> {
     let n_rows = cells.n_rows();
     let mut counts = RowCounts {
         read: n_rows as u64,
         ..RowCounts::default()
     };
-    let mut scratch = Vec::new();
 
     let charge_start = times(cells, plan, plan.start, None, &mut judged);
     let end = match plan.end {
@@ -198,18 +215,10 @@ pub(crate) fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: J
     let mut text = Vec::with_capacity(plan.text.len());
     for (name, column) in &plan.text {
         let array = match column {
-            Some(column) => {
-                let mut builder = TextBuilder::with_capacity(n_rows);
-                for row in 0..n_rows {
-                    let cell = if judged.is_bad(row) {
-                        &[][..]
-                    } else {
-                        cells.cell(row, *column, &mut scratch)
-                    };
-                    builder.push(cell);
-                }
-                builder.finish(|text| plan.rules.null_text(text))?
-            }
+            Some(column) => match cells.text_column(*column, &plan.rules) {
+                Some(array) => array?,
+                None => texts(cells, plan, *column, &judged)?,
+            },
             None => constant("", n_rows)?,
         };
         text.push((name.clone(), array));
@@ -290,7 +299,7 @@ fn times<C: Cells>(
                     let mut fault = Fault::time(error, column, cell);
                     if repeats_header(cells, plan, row) {
                         fault.code = "csv.header_again";
-                        fault.expected = "a row; this line repeats the header".to_owned();
+                        "a row; this line repeats the header".clone_into(&mut fault.expected);
                     }
                     judged.refuse(row, fault);
                     out.push(0);
@@ -325,6 +334,27 @@ fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
         let cell = cells.cell(row, column, &mut scratch);
         cell == header.trim_start_matches('\u{feff}').as_bytes()
     })
+}
+
+/// A text column from its cells.
+fn texts<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &Judged) -> Result<TextArray> {
+    let mut scratch = Vec::new();
+    let mut builder = TextBuilder::with_capacity(cells.n_rows());
+    if judged.is_clean() {
+        for row in 0..cells.n_rows() {
+            builder.push(cells.cell(row, column, &mut scratch));
+        }
+    } else {
+        for row in 0..cells.n_rows() {
+            let cell = if judged.is_bad(row) {
+                &[][..]
+            } else {
+                cells.cell(row, column, &mut scratch)
+            };
+            builder.push(cell);
+        }
+    }
+    builder.finish(|text| plan.rules.null_text(text))
 }
 
 /// A code per row. Distinct texts are few, so they are judged once each.
@@ -564,7 +594,7 @@ fn tag_sets<C: Cells>(
 }
 
 /// Gives a fault its place, its row and what of the row's cost could be read.
-fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fault: Fault) -> RowFault {
+pub(crate) fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fault: Fault) -> RowFault {
     let mut scratch = Vec::new();
     // A row of the wrong shape has no cells that could be trusted.
     let cost = if fault.column.is_none() {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
 use crate::ingest::csv_bill::Watched;
-use crate::ingest::decode::{Cells, Decoded, Fault, Judged, decode_cells, lossy};
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
 use crate::ingest::json::{ItemChunk, ItemChunker, Layout, sniff_layout};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::Packing;
@@ -62,16 +62,16 @@ impl JsonShape {
         }
     }
 
-    /// Decodes a chunk. Members are matched to the plan's columns as headers are.
-    pub(crate) fn decode(&self, chunk: &ItemChunk, plan: &DecodePlan) -> Result<Decoded> {
+    /// Hands the cells of a chunk to a visitor. Members are matched to the plan's columns as headers are.
+    pub(crate) fn visit<V: CellVisitor>(chunk: &ItemChunk, plan: &DecodePlan, visitor: V) -> Result<V::Out> {
         let slots = Slots::new(plan);
         let n_rows = chunk.items.len();
         let mut judged = Judged::new(n_rows);
-        let mut spans = vec![(0u32, 0u32); n_rows * slots.n_slots];
+        let mut spans = vec![(0u32, 0u32); n_rows * slots.n_kept];
         let base = chunk.bytes.as_ptr() as usize;
         for row in 0..n_rows {
             let item = chunk.item(row);
-            let cells = &mut spans[row * slots.n_slots..(row + 1) * slots.n_slots];
+            let cells = &mut spans[row * slots.n_kept..(row + 1) * slots.n_kept];
             let fault = match std::str::from_utf8(item) {
                 Err(e) => Some(Fault {
                     code: "enc.utf8",
@@ -90,12 +90,14 @@ impl JsonShape {
                 judged.refuse(row, fault);
             }
         }
-        let cells = JsonCells {
-            chunk,
-            slots: &slots,
-            spans,
-        };
-        decode_cells(&cells, plan, judged)
+        visitor.visit(
+            &JsonCells {
+                chunk,
+                slots: &slots,
+                spans,
+            },
+            judged,
+        )
     }
 }
 
@@ -153,7 +155,7 @@ type Map<V> = hashbrown::HashMap<String, V, RandomState>;
 
 /// Which members are kept, and where.
 struct Slots {
-    n_slots: usize,
+    n_kept: usize,
     /// Column of the plan → slot.
     of_column: Vec<Option<usize>>,
     /// Names met so far: slot, and whether the name is the header itself.
@@ -165,7 +167,7 @@ impl Slots {
     fn new(plan: &DecodePlan) -> Self {
         let columns = plan.columns();
         let mut slots = Slots {
-            n_slots: columns.len(),
+            n_kept: columns.len(),
             of_column: vec![None; plan.headers.len()],
             known: RefCell::default(),
             by_normal: Map::default(),
@@ -199,7 +201,7 @@ impl Slots {
             slots: self,
             base,
             spans,
-            exact: vec![false; self.n_slots],
+            exact: vec![false; self.n_kept],
         }
         .deserialize(&mut deserializer)?;
         deserializer.end()
@@ -283,7 +285,7 @@ impl Cells for JsonCells<'_> {
         let Some(Some(slot)) = self.slots.of_column.get(column) else {
             return &[];
         };
-        let (start, len) = self.spans[row * self.slots.n_slots + slot];
+        let (start, len) = self.spans[row * self.slots.n_kept + slot];
         let token = &self.chunk.bytes[start as usize..start as usize + len as usize];
         match token {
             b"null" => &[],

@@ -11,6 +11,7 @@ pub(crate) mod csv_bill;
 pub(crate) mod decode;
 mod feed;
 pub mod formats;
+pub mod inspect;
 pub mod json;
 pub(crate) mod json_bill;
 pub(crate) mod parquet_bill;

@@ -22,7 +22,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::error::{Error, Result};
-use crate::ingest::decode::{Decoded, Judged, decode_cells};
+use crate::ingest::decode::{CellVisitor, Judged};
 use crate::ingest::parquet_cells::{ArrowCells, instants_of};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::Source;
@@ -187,7 +187,7 @@ impl ParquetShape {
         let (Ok(values), Ok(nulls)) = (values, nulls) else {
             return unknown;
         };
-        let Some(instants) = instants_of(&values, &plan.rules.time) else {
+        let Some(instants) = instants_of(&values, plan.rules.time) else {
             return unknown;
         };
         instants
@@ -199,14 +199,15 @@ impl ParquetShape {
             .collect()
     }
 
-    /// Decodes a row group, batch by batch.
-    pub(crate) fn decode(
+    /// Hands the cells of a row group to visitors, batch by batch.
+    pub(crate) fn visit<V: CellVisitor>(
         &self,
         source: &Source,
         count: &Arc<AtomicU64>,
         group: RowGroup,
         plan: &DecodePlan,
-        mut each: impl FnMut(Decoded) -> Result<()>,
+        mut visitor: impl FnMut() -> V,
+        mut each: impl FnMut(V::Out) -> Result<()>,
     ) -> Result<()> {
         let columns = plan.columns();
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
@@ -230,7 +231,7 @@ impl ParquetShape {
             let Some(batch) = next else { break };
             n_rows += batch.num_rows() as u64;
             let cells = ArrowCells::new(&batch, &columns, plan);
-            each(decode_cells(&cells, plan, Judged::new(batch.num_rows()))?)?;
+            each(visitor().visit(&cells, Judged::new(batch.num_rows()))?)?;
         }
         if n_rows != group.n_rows {
             let message = format!(

@@ -80,7 +80,7 @@ impl Cells for ArrowCells<'_> {
     }
 
     fn instants(&self, column: usize) -> Option<Vec<Option<i64>>> {
-        instants_of(self.column(column)?, &self.rules.time)
+        instants_of(self.column(column)?, self.rules.time)
     }
 
     fn text_column(&self, column: usize, rules: &CellReading) -> Option<Result<TextArray>> {
@@ -188,7 +188,7 @@ fn decimal(mantissa: i128, scale: i8) -> Result<Amount, AmountError> {
 ///
 /// Dates are midnights, and times without a zone are meant in the format's zone; where that zone is not
 /// UTC the text decides, so that gaps and repeated hours are judged as in CSV.
-pub(crate) fn instants_of(array: &ArrayRef, rules: &TimeRules) -> Option<Vec<Option<i64>>> {
+pub(crate) fn instants_of(array: &ArrayRef, rules: TimeRules) -> Option<Vec<Option<i64>>> {
     let zoned = match array.data_type() {
         DataType::Timestamp(_, zone) => zone.is_some(),
         DataType::Date32 | DataType::Date64 => false,
@@ -346,7 +346,7 @@ mod tests {
     fn nanoseconds_before_1970_are_floored() {
         let array: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![-1, 1999]));
         assert_eq!(
-            instants_of(&array, &TimeRules::default()),
+            instants_of(&array, TimeRules::default()),
             Some(vec![Some(-1), Some(1)])
         );
     }

@@ -30,6 +30,8 @@ pub(crate) struct DecodePlan {
     pub rules: CellReading,
     /// Whether batches carry the end of the charge period.
     pub keep_end: bool,
+    /// Columns that someone looks at beside the plan.
+    pub also: Vec<usize>,
 }
 
 /// How cells are written.
@@ -136,6 +138,7 @@ impl DecodePlan {
             }),
             rules: CellReading::of(format)?,
             keep_end: hint.spans,
+            also: Vec::new(),
         })
     }
 
@@ -150,7 +153,7 @@ impl DecodePlan {
         match &self.cost {
             CostPlan::Column(column) => columns.push(*column),
             CostPlan::Effective { effective, billed } => {
-                columns.extend([effective, billed].into_iter().flatten())
+                columns.extend([effective, billed].into_iter().flatten());
             }
             CostPlan::Rules { rules, billed } => {
                 columns.push(*billed);
@@ -166,6 +169,7 @@ impl DecodePlan {
             columns.extend(tags.column);
             columns.extend(tags.columns.iter().map(|(column, _)| *column));
         }
+        columns.extend(&self.also);
         columns.sort_unstable();
         columns.dedup();
         columns

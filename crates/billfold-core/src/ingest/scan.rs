@@ -19,7 +19,7 @@ use crate::money::{ExactSum, Totals};
 /// A bill, ready to be read.
 pub struct Ready {
     /// The bill.
-    pub bill: Box<Bill>,
+    pub bill: Bill,
     /// What to decode of it; None for an empty file.
     pub plan: Option<BillPlan>,
 }
@@ -187,10 +187,10 @@ fn next_task(shared: &Shared<'_, '_>) -> Result<Option<(usize, crate::ingest::bi
             .filter(|lane| !lane.done.load(Ordering::Acquire))
             .collect();
         for lane in &busy {
-            if let Ok(mut stream) = lane.stream.try_lock() {
-                if let Some(task) = take_from(shared, lane, &mut stream)? {
-                    return Ok(Some((lane.ready, task)));
-                }
+            if let Ok(mut stream) = lane.stream.try_lock()
+                && let Some(task) = take_from(shared, lane, &mut stream)?
+            {
+                return Ok(Some((lane.ready, task)));
             }
         }
         if busy.len() < shared.n_workers && opened < shared.lanes.len() {

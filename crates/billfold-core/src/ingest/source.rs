@@ -344,7 +344,7 @@ pub fn unpack(raw: RawReader, packing: Packing) -> io::Result<Box<dyn Read + Sen
     Ok(match packing {
         Packing::Plain => Box::new(buffered.into_inner()),
         Packing::Gzip => Box::new(GzipMembers {
-            state: Some(Member::Open(GzDecoder::new(buffered))),
+            state: Some(Member::Open(Box::new(GzDecoder::new(buffered)))),
         }),
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
     })
@@ -389,7 +389,7 @@ struct GzipMembers<R> {
 }
 
 enum Member<R> {
-    Open(GzDecoder<R>),
+    Open(Box<GzDecoder<R>>),
     Between(R),
 }
 
@@ -427,7 +427,7 @@ impl<R: BufRead> Read for GzipMembers<R> {
                     };
                     match next {
                         None => return Ok(0),
-                        Some(0x1f) => self.state = Some(Member::Open(GzDecoder::new(reader))),
+                        Some(0x1f) => self.state = Some(Member::Open(Box::new(GzDecoder::new(reader)))),
                         Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, TRAILING)),
                     }
                 }
@@ -450,7 +450,7 @@ mod tests {
     fn read(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
         GzipMembers {
-            state: Some(Member::Open(GzDecoder::new(bytes))),
+            state: Some(Member::Open(Box::new(GzDecoder::new(bytes)))),
         }
         .read_to_string(&mut text)?;
         Ok(text)

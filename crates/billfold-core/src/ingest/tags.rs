@@ -127,7 +127,7 @@ mod tests {
     fn check(text: &str, ids: bool, expected: &[(&str, Option<&str>)]) {
         let mut builder = TagBuilder::with_capacity(1);
         builder.push(text.as_bytes(), |sink| {
-            parse_tags(text.as_bytes(), ids, sink).unwrap()
+            parse_tags(text.as_bytes(), ids, sink).unwrap();
         });
         let column = builder.finish().unwrap();
         let sets = column.values().as_map();
@@ -180,7 +180,7 @@ mod tests {
                     parse_tags(bad.as_bytes(), false, sink),
                     Err(TagsUnreadable),
                     "{bad}"
-                )
+                );
             });
         }
     }

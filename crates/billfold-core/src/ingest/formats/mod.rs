@@ -466,7 +466,7 @@ pub fn near_names<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Strin
             (part || distance * 3 <= wanted.len().max(have.len())).then_some((distance, n))
         })
         .collect();
-    scored.sort();
+    scored.sort_unstable();
     scored.dedup_by_key(|(_, n)| *n);
     scored
         .into_iter()
