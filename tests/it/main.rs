@@ -15,5 +15,8 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod catalogue_a;
+mod catalogue_b;
+mod catalogue_c;
 mod oracles;
 mod support;

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow::array::{ArrayRef, RecordBatch};
 use billfold_core::dataset::{self, AllowRejects, Outcome, RunOptions};
 use billfold_core::money::Totals;
 use billfold_core::query::{ChargeQuery, CostMetric, Dimension};
 use billfold_core::{Error, ErrorClass};
+use parquet::arrow::ArrowWriter;
 
 /// The workspace that these tests belong to.
 pub(crate) fn workspace() -> PathBuf {
@@ -324,4 +326,15 @@ pub(crate) fn shown(outcome: &Outcome) -> String {
         let _ = write!(text, " {}", reject.code);
     }
     text
+}
+
+/// A Parquet file of these columns.
+pub(crate) fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
+    let batch =
+        RecordBatch::try_from_iter(columns.iter().map(|(name, array)| (*name, array.clone()))).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
 }
