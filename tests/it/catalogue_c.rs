@@ -91,21 +91,7 @@ fn c05_ten_thousand_digits_are_refused_in_no_time() {
 fn c06_what_is_not_a_number_is_refused() {
     rejects(
         "num.syntax",
-        &[
-            "NaN",
-            "nan",
-            "inf",
-            "-Infinity",
-            "abc",
-            ".",
-            "-",
-            "e5",
-            "1e",
-            "--1",
-        ]
-        .into_iter()
-        .filter(|cell| *cell != "-")
-        .collect::<Vec<_>>(),
+        &["NaN", "nan", "inf", "-Infinity", "abc", ".", "e5", "1e", "--1"],
     );
 }
 

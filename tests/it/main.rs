@@ -18,5 +18,6 @@
 mod catalogue_a;
 mod catalogue_b;
 mod catalogue_c;
+mod catalogue_d;
 mod oracles;
 mod support;

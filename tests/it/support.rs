@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -337,4 +338,30 @@ pub(crate) fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     bytes
+}
+
+const CHILD_INPUT: &str = "BILLFOLD_IT_INPUT";
+const CHILD_SAYS: &str = "billfold-it says: ";
+
+/// The part of an ignored test that [`parent`] runs in a process of its own: it gets the path of the bill.
+pub(crate) fn child(work: impl FnOnce(String) -> String) {
+    if let Ok(path) = std::env::var(CHILD_INPUT) {
+        let _ = writeln!(std::io::stderr(), "{CHILD_SAYS}{}", work(path));
+    }
+}
+
+/// Runs one ignored test of this binary in a process of its own, on this bill, and returns what it says.
+pub(crate) fn parent(test: &str, bill: impl AsRef<[u8]>, prepare: impl FnOnce(&mut Command)) -> String {
+    let folder = Folder::new();
+    let path = folder.put("bill.csv", bill);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(CHILD_INPUT, path);
+    prepare(&mut command);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = said.lines().find_map(|line| line.strip_prefix(CHILD_SAYS));
+    line.unwrap_or_else(|| panic!("{test} says nothing: {said}"))
+        .to_owned()
 }
