@@ -7,7 +7,7 @@ use crate::ingest::csv::{
     Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
 
@@ -62,7 +62,7 @@ impl CsvShape {
                 ));
             };
             if !record.complete && !head.whole {
-                if head.sample.len() > MAX_HEADER {
+                if head.sample.len() >= MAX_HEADER {
                     return Err(Error::limit("limit.record", "the header is longer than 16 MiB"));
                 }
                 head.grow()?;
@@ -169,6 +169,9 @@ impl CsvShape {
                 }
             }
         }
+        if chunk.bytes.len() > MAX_FIELD {
+            refuse_long_fields(&records, &mut judged);
+        }
         for (row, offset) in records.invalid_utf8() {
             judged.refuse(
                 row,
@@ -184,6 +187,16 @@ impl CsvShape {
             );
         }
         Ok((visitor.visit(&CsvCells { records }, judged)?, records.n_blank()))
+    }
+}
+
+/// A row that is shorter than a field may be needs no look at its fields.
+fn refuse_long_fields(records: &Records<'_>, judged: &mut Judged) {
+    for row in (0..records.len()).filter(|row| records.span(*row).len() > MAX_FIELD) {
+        let fields = (0..records.record(row).n_fields).map(|column| (column, records.field(row, column).raw));
+        if let Some((column, text)) = fields.into_iter().find(|(_, text)| text.len() > MAX_FIELD) {
+            judged.refuse(row, Fault::too_long(Some(column), text));
+        }
     }
 }
 
