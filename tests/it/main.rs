@@ -19,5 +19,8 @@ mod catalogue_a;
 mod catalogue_b;
 mod catalogue_c;
 mod catalogue_d;
+mod catalogue_i;
+mod catalogue_j;
+mod catalogue_n;
 mod oracles;
 mod support;

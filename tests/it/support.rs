@@ -351,15 +351,18 @@ pub(crate) fn child(work: impl FnOnce(String) -> String) {
 }
 
 /// Runs one ignored test of this binary in a process of its own, on this bill, and returns what it says.
-pub(crate) fn parent(test: &str, bill: impl AsRef<[u8]>, prepare: impl FnOnce(&mut Command)) -> String {
+/// `shell` runs before it in the same process, such as `ulimit -n 24`.
+pub(crate) fn parent(test: &str, bill: impl AsRef<[u8]>, shell: &str, variables: &[(&str, &str)]) -> String {
     let folder = Folder::new();
     let path = folder.put("bill.csv", bill);
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
+    let output = Command::new("sh")
+        .args(["-c", &format!("{shell}\nexec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
         .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(CHILD_INPUT, path);
-    prepare(&mut command);
-    let output = command.output().unwrap();
+        .env(CHILD_INPUT, path)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let line = said.lines().find_map(|line| line.strip_prefix(CHILD_SAYS));
     line.unwrap_or_else(|| panic!("{test} says nothing: {said}"))
