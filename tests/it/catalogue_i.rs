@@ -6,7 +6,7 @@ use std::sync::Arc;
 use billfold_core::dataset::{self, AllowRejects, Outcome, RunOptions};
 use billfold_core::{Error, Result};
 
-use crate::support::{Folder, asking, bill, child, costing, failed, of, parent, shown};
+use crate::support::{Folder, asking, bill, child, command, costing, failed, of, parent, shown};
 
 fn sums(inputs: &[String]) -> Result<Outcome> {
     dataset::sums(inputs, asking("", "total"), RunOptions::default())
@@ -246,4 +246,39 @@ fn i09_bytes_may_come_one_by_one() {
     );
     let parquet = b"PAR1 and more".to_vec();
     assert_eq!(failed(&through_pipe(parquet).unwrap_err()), "file source.type");
+}
+
+#[test]
+fn i11_a_file_that_exists_is_replaced_only_when_told() {
+    let folder = Folder::new();
+    let input = folder.put("bill.csv", bill(&[costing("1")]));
+    let output = folder.put("answer.csv", "what was there");
+    let line = format!("sums {input} --format csv --output {{}}");
+    let refused = command(&line, &output);
+    assert_eq!(refused.exit, 5, "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), "what was there");
+    let replaced = command(&format!("{line} --force"), &output);
+    assert_eq!(replaced.exit, 0, "{}", replaced.stderr);
+    assert!(std::fs::read_to_string(&output).unwrap().ends_with(",USD,1,1\n"));
+}
+
+#[test]
+fn i12_a_run_that_fails_leaves_what_was_there_and_nothing_else() {
+    let folder = Folder::new();
+    let input = folder.put("bill.csv", bill(&[costing("1"), costing("x")]));
+    let output = folder.put("answer.csv", "what was there");
+    let receipt = folder.path().join("receipt.json");
+    let line = format!(
+        "sums {input} --force --output {{}} --receipt {}",
+        receipt.display()
+    );
+    let ran = command(&line, &output);
+    assert_eq!(ran.exit, 3, "{}", ran.stderr);
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), "what was there");
+    let names: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with('.') || name.ends_with(".tmp"))
+        .collect();
+    assert!(names.is_empty(), "left behind: {names:?}");
 }

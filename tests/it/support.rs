@@ -368,3 +368,32 @@ pub(crate) fn parent(test: &str, bill: impl AsRef<[u8]>, shell: &str, variables:
     line.unwrap_or_else(|| panic!("{test} says nothing: {said}"))
         .to_owned()
 }
+
+/// What a run of the command came to.
+pub(crate) struct Ran {
+    pub(crate) exit: u8,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the command in this process; `args` are separated by spaces, and `{}` is the path.
+pub(crate) fn command(args: &str, path: &str) -> Ran {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut io = billfold_cli::Io {
+        stdout: Box::new(&mut stdout),
+        stderr: Box::new(&mut stderr),
+        stdout_is_terminal: false,
+        stdout_width: None,
+        stderr_is_terminal: false,
+        no_color: false,
+    };
+    let words = format!("billfold {args}");
+    let words = words.split(' ').map(|word| word.replace("{}", path).into());
+    let exit = billfold_cli::main_with(words, &mut io);
+    drop(io);
+    Ran {
+        exit,
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}
