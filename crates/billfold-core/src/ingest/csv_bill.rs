@@ -22,7 +22,7 @@ pub(crate) struct CsvShape {
     pub dialect: Dialect,
     pub headers: Vec<String>,
     /// Physical lines of the header and the blank lines before it.
-    header_lines: u64,
+    pub header_lines: u64,
     header_bytes: usize,
 }
 
@@ -31,7 +31,6 @@ pub(crate) struct CsvStream {
     chunker: Chunker,
     reader: Box<dyn Read + Send>,
     packing: Packing,
-    header_lines: u64,
 }
 
 impl CsvShape {
@@ -130,20 +129,19 @@ impl CsvShape {
         let mut sample = Cursor::new(head.sample);
         sample.set_position(self.header_bytes as u64);
         CsvStream {
-            chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD),
+            chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD).without_lines(),
             reader: Box::new(sample.chain(head.rest)),
             packing: head.packing,
-            header_lines: self.header_lines,
         }
     }
 
-    /// Hands the cells of a chunk to a visitor; gives its outcome and the number of blank lines.
+    /// Hands the cells of a chunk to a visitor; gives its outcome, and the lines and blank lines of the chunk.
     pub(crate) fn visit<V: CellVisitor>(
         &self,
         chunk: &Chunk,
         index: &mut RecordIndex,
         visitor: V,
-    ) -> Result<(V::Out, u64)> {
+    ) -> Result<(V::Out, u64, u64)> {
         let n_columns = self.headers.len();
         let records = index.index(&chunk.bytes, self.dialect, n_columns)?;
         let mut judged = Judged::new(records.len());
@@ -186,7 +184,8 @@ impl CsvShape {
                 },
             );
         }
-        Ok((visitor.visit(&CsvCells { records }, judged)?, records.n_blank()))
+        let out = visitor.visit(&CsvCells { records }, judged)?;
+        Ok((out, records.n_lines(), records.n_blank()))
     }
 }
 
@@ -228,8 +227,12 @@ fn count_lines(bytes: &[u8], newline: u8) -> u64 {
 }
 
 impl CsvStream {
-    /// The next chunk. Its `first_line` counts from the first line of the file.
-    pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    /// The next chunk; `done` is one whose memory may be used again. Lines are counted by who indexes the
+    /// chunk, outside the reader's lock.
+    pub(crate) fn next_chunk(&mut self, done: Option<Chunk>) -> Result<Option<Chunk>> {
+        if let Some(done) = done {
+            self.chunker.recycle(done);
+        }
         // The chunker gives io errors a shape of its own; the packing knows better what they mean.
         let mut failed = None;
         let mut reader = Watched {
@@ -240,11 +243,7 @@ impl CsvStream {
         if let Some(error) = failed {
             return Err(read_error(self.packing, &error));
         }
-        let mut chunk = chunk?;
-        if let Some(chunk) = &mut chunk {
-            chunk.first_line += self.header_lines;
-        }
-        Ok(chunk)
+        chunk
     }
 }
 

@@ -116,8 +116,11 @@ fn long_member(text: &str) -> Option<Fault> {
 }
 
 impl JsonStream {
-    /// The next chunk.
-    pub(crate) fn next_chunk(&mut self) -> Result<Option<ItemChunk>> {
+    /// The next chunk; `done` is one whose memory may be used again.
+    pub(crate) fn next_chunk(&mut self, done: Option<ItemChunk>) -> Result<Option<ItemChunk>> {
+        if let Some(done) = done {
+            self.chunker.recycle(done);
+        }
         if self.pending.is_some() {
             return Ok(self.pending.take());
         }
@@ -135,7 +138,7 @@ impl JsonStream {
 
     /// The members of the first chunk's objects, in the order in which they are met. The chunk stays to be read.
     pub(crate) fn peek_members(&mut self) -> Result<Vec<String>> {
-        let Some(chunk) = self.next_chunk()? else {
+        let Some(chunk) = self.next_chunk(None)? else {
             return Ok(Vec::new());
         };
         let mut names: Vec<String> = Vec::new();

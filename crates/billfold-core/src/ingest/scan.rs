@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::charge::ChargeBatch;
 use crate::charge::batch::RowCounts;
 use crate::error::{Diagnostic, Error, Location, Result};
-use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Worker};
+use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Task, Worker};
 use crate::money::Currency;
 use crate::money::{ExactSum, Totals};
 
@@ -53,6 +53,7 @@ struct Order<'a> {
     waiting: Vec<BTreeMap<u64, ChunkReport>>,
     next_chunk: Vec<u64>,
     n_rows: Vec<u64>,
+    next_line: Vec<u64>,
     /// Rejected rows of bills that wait for an earlier bill.
     held: Vec<Vec<Diagnostic>>,
     /// Per bill, its number of chunks, once all were taken.
@@ -88,6 +89,7 @@ pub fn scan<'a, S: Send>(
         waiting: (0..n_bills).map(|_| BTreeMap::new()).collect(),
         next_chunk: vec![0; n_bills],
         n_rows: vec![0; n_bills],
+        next_line: ready.iter().map(|r| r.bill.first_line()).collect(),
         held: vec![Vec::new(); n_bills],
         n_chunks: vec![None; n_bills],
         current: 0,
@@ -147,8 +149,9 @@ fn work<S>(
     each: &(impl Fn(&mut S, &ChargeBatch) -> Result<()> + Sync),
 ) -> Result<()> {
     let mut worker = Worker::default();
+    let mut done = None;
     while lock(&shared.failed).is_none() {
-        let Some((bill_idx, task)) = next_task(shared)? else {
+        let Some((bill_idx, task)) = next_task(shared, &mut done)? else {
             return Ok(());
         };
         let ready = &shared.ready[bill_idx];
@@ -168,6 +171,8 @@ fn work<S>(
             .add_totals(&cost)
             .map_err(|_| overflow())?;
         order.take(shared.ready, bill_idx, task.index, report)?;
+        drop(order);
+        done = Some(task);
     }
     Ok(())
 }
@@ -179,7 +184,7 @@ fn overflow() -> Error {
 }
 
 /// Takes a chunk from the first bill whose reader is free; waits for one when all are busy.
-fn next_task(shared: &Shared<'_, '_>) -> Result<Option<(usize, crate::ingest::bill::Task)>> {
+fn next_task(shared: &Shared<'_, '_>, done: &mut Option<Task>) -> Result<Option<(usize, Task)>> {
     loop {
         let opened = shared.opened.load(Ordering::Acquire);
         let busy: Vec<&Lane> = shared.lanes[..opened]
@@ -188,7 +193,7 @@ fn next_task(shared: &Shared<'_, '_>) -> Result<Option<(usize, crate::ingest::bi
             .collect();
         for lane in &busy {
             if let Ok(mut stream) = lane.stream.try_lock()
-                && let Some(task) = take_from(shared, lane, &mut stream)?
+                && let Some(task) = take_from(shared, lane, &mut stream, done)?
             {
                 return Ok(Some((lane.ready, task)));
             }
@@ -201,7 +206,7 @@ fn next_task(shared: &Shared<'_, '_>) -> Result<Option<(usize, crate::ingest::bi
             if next.is_ok() {
                 let lane = &shared.lanes[opened];
                 let mut stream = lock(&lane.stream);
-                if let Some(task) = take_from(shared, lane, &mut stream)? {
+                if let Some(task) = take_from(shared, lane, &mut stream, done)? {
                     return Ok(Some((lane.ready, task)));
                 }
             }
@@ -214,7 +219,7 @@ fn next_task(shared: &Shared<'_, '_>) -> Result<Option<(usize, crate::ingest::bi
             return Ok(None);
         };
         let mut stream = lock(&lane.stream);
-        if let Some(task) = take_from(shared, lane, &mut stream)? {
+        if let Some(task) = take_from(shared, lane, &mut stream, done)? {
             return Ok(Some((lane.ready, task)));
         }
     }
@@ -224,7 +229,8 @@ fn take_from(
     shared: &Shared<'_, '_>,
     lane: &Lane,
     stream: &mut Option<BillStream>,
-) -> Result<Option<crate::ingest::bill::Task>> {
+    done: &mut Option<Task>,
+) -> Result<Option<Task>> {
     if lane.done.load(Ordering::Acquire) {
         return Ok(None);
     }
@@ -240,7 +246,7 @@ fn take_from(
     let Some(open) = stream.as_mut() else {
         return Ok(None);
     };
-    let task = open.next_task(&ready.bill).map_err(named)?;
+    let task = open.next_task(&ready.bill, done.take()).map_err(named)?;
     if task.is_none() {
         lane.done.store(true, Ordering::Release);
         let mut order = lock(shared.order);
@@ -263,7 +269,8 @@ impl Order<'_> {
 
     /// A chunk in its turn: its faults get their places.
     fn put(&mut self, ready: &[Ready], bill: usize, report: ChunkReport) -> Result<()> {
-        let first_row = report.first_row.unwrap_or(self.n_rows[bill]);
+        let first_row = report.place.first_row.unwrap_or(self.n_rows[bill]);
+        let first_line = report.place.lines.first(&mut self.next_line[bill]);
         self.n_rows[bill] += report.counts.read;
         let totals = &mut self.reports[bill];
         totals.counts.add(&report.counts);
@@ -281,8 +288,7 @@ impl Order<'_> {
                 location: Location {
                     source: Some(Arc::clone(&ready[bill].bill.source.name)),
                     record: Some(first_row + fault.row + 1),
-                    line: report
-                        .first_line
+                    line: first_line
                         .zip(fault.lines_before)
                         .map(|(first, before)| first + before),
                     column: fault.column,
