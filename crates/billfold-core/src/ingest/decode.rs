@@ -15,6 +15,9 @@ use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
 use crate::time::{self, TimeError};
 
+/// Bytes that one field may have, so that a broken file cannot make one id of megabytes.
+pub(crate) const MAX_FIELD: usize = 1 << 20;
+
 /// The cells of a chunk.
 pub(crate) trait Cells {
     /// Rows in the chunk.
@@ -113,6 +116,15 @@ impl Fault {
             column: Some(column),
             text: lossy(text),
             expected: error.expected().to_owned(),
+        }
+    }
+
+    pub(crate) fn too_long(column: Option<usize>, text: &[u8]) -> Self {
+        Fault {
+            code: "limit.field",
+            column,
+            text: lossy(&text[..text.len().min(200)]),
+            expected: format!("a field of at most {MAX_FIELD} bytes (found {})", text.len()),
         }
     }
 
