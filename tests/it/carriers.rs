@@ -4,14 +4,15 @@
 
 use std::io::Write as _;
 
-use billfold_core::query::{Allocation, ChargeQuery, Clock};
+use billfold_core::dataset::{self, RunOptions};
+use billfold_core::query::{Allocation, ChargeQuery, Clock, CostMetric};
 use billfold_core::time::Window;
 use billfold_testkit::naive::{Metric, Question};
 use billfold_testkit::output::carried;
 use billfold_testkit::strategies::{narrow_charges, question, time};
 use billfold_testkit::{
-    Carrier, Charge, ColumnTypes, Compression, Format, LineEnd, Nulls, Numbers, OutputSpec, Quoting,
-    TimeShape, write_charges,
+    Carrier, Charge, ColumnTypes, Compression, Decimal, Format, LineEnd, Nulls, Numbers, OutputSpec, Quoting,
+    TimeShape, instant, write_charges,
 };
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -292,15 +293,42 @@ proptest! {
 }
 
 #[test]
+fn a_file_whose_costs_stand_in_row_groups_left_unread_has_costs() {
+    // Read whole, some row has a list cost; of the row group inside the window none does.
+    let row = |day: u32, list_cost| Charge {
+        charge_start: instant(2024, 3, day, 0, 0, 0),
+        charge_end: instant(2024, 3, day, 1, 0, 0),
+        billing_start: instant(2024, 3, 1, 0, 0, 0),
+        billing_end: instant(2024, 4, 1, 0, 0, 0),
+        billing_currency: String::from("USD"),
+        list_cost,
+        ..Charge::default()
+    };
+    let charges = [row(1, Some(Decimal::new(1, 0))), row(2, None)];
+    let folder = Folder::new();
+    let mut query = ChargeQuery::total();
+    query.metric = CostMetric::List;
+    query.window = Window::new(Some(charges[1].charge_start), None).unwrap();
+    for output in [
+        OutputSpec::new(Format::Focus12, Carrier::Csv),
+        spec(Format::Focus12, Carrier::Parquet, "row-group=1"),
+    ] {
+        let file = asked::put(&folder, "bill", &charges, &output);
+        let outcome = dataset::sums(&[file], query.clone(), RunOptions::default()).unwrap();
+        assert_eq!(outcome.answer.unwrap().row(0).cost().to_string(), "0");
+    }
+}
+
+#[test]
 fn the_dresses_are_really_different_files() {
     // Guards the tests above: options that the writer ignored would compare a file with itself.
     let charge = Charge {
-        charge_start: billfold_testkit::instant(2024, 3, 1, 0, 0, 0),
-        charge_end: billfold_testkit::instant(2024, 3, 1, 1, 0, 0),
-        billing_start: billfold_testkit::instant(2024, 3, 1, 0, 0, 0),
-        billing_end: billfold_testkit::instant(2024, 4, 1, 0, 0, 0),
+        charge_start: instant(2024, 3, 1, 0, 0, 0),
+        charge_end: instant(2024, 3, 1, 1, 0, 0),
+        billing_start: instant(2024, 3, 1, 0, 0, 0),
+        billing_end: instant(2024, 4, 1, 0, 0, 0),
         billing_currency: String::from("USD"),
-        billed_cost: billfold_testkit::Decimal::new(52, 10),
+        billed_cost: Decimal::new(52, 10),
         resource_name: String::from("a,b"),
         ..Charge::default()
     };

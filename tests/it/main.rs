@@ -1,10 +1,10 @@
 //! The product seen from outside, in one binary.
 //!
 //! `support` makes bills and runs questions, `oracles` compares with the control totals of real exports,
-//! the catalogue modules hold one test per fault of the fault catalogue, `determinism` asks the same
-//! question in different ways, and `layers` holds the directions of the house.
-//! `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind of file,
-//! `laws` the answers with each other; `asked` is the question in the oracle's and the engine's language.
+//! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
+//! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
+//! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
+//! of file, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,18 @@
 
 mod asked;
 mod carriers;
+mod catalogue;
+mod catalogue_a;
+mod catalogue_b;
+mod catalogue_c;
+mod catalogue_d;
+mod catalogue_i;
+mod catalogue_j;
+mod catalogue_n;
+mod determinism;
+mod exits;
 mod laws;
+mod layers;
 mod naive;
 mod oracles;
 mod support;

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow::array::{ArrayRef, RecordBatch};
 use billfold_core::dataset::{self, AllowRejects, Outcome, RunOptions};
 use billfold_core::money::Totals;
 use billfold_core::query::{ChargeQuery, CostMetric, Dimension};
 use billfold_core::{Error, ErrorClass};
+use parquet::arrow::ArrowWriter;
 
 /// The workspace that these tests belong to.
 pub(crate) fn workspace() -> PathBuf {
@@ -324,4 +327,73 @@ pub(crate) fn shown(outcome: &Outcome) -> String {
         let _ = write!(text, " {}", reject.code);
     }
     text
+}
+
+/// A Parquet file of these columns.
+pub(crate) fn parquet(columns: &[(&str, ArrayRef)]) -> Vec<u8> {
+    let batch =
+        RecordBatch::try_from_iter(columns.iter().map(|(name, array)| (*name, array.clone()))).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+const CHILD_INPUT: &str = "BILLFOLD_IT_INPUT";
+const CHILD_SAYS: &str = "billfold-it says: ";
+
+/// The part of an ignored test that [`parent`] runs in a process of its own: it gets the path of the bill.
+pub(crate) fn child(work: impl FnOnce(String) -> String) {
+    if let Ok(path) = std::env::var(CHILD_INPUT) {
+        let _ = writeln!(std::io::stderr(), "{CHILD_SAYS}{}", work(path));
+    }
+}
+
+/// Runs one ignored test of this binary in a process of its own, on this bill, and returns what it says.
+/// `shell` runs before it in the same process, such as `ulimit -n 24`.
+pub(crate) fn parent(test: &str, bill: impl AsRef<[u8]>, shell: &str, variables: &[(&str, &str)]) -> String {
+    let folder = Folder::new();
+    let path = folder.put("bill.csv", bill);
+    let output = Command::new("sh")
+        .args(["-c", &format!("{shell}\nexec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(CHILD_INPUT, path)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = said.lines().find_map(|line| line.strip_prefix(CHILD_SAYS));
+    line.unwrap_or_else(|| panic!("{test} says nothing: {said}"))
+        .to_owned()
+}
+
+/// What a run of the command came to.
+pub(crate) struct Ran {
+    pub(crate) exit: u8,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the command in this process; `args` are separated by spaces, and `{}` is the path.
+pub(crate) fn command(args: &str, path: &str) -> Ran {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut io = billfold_cli::Io {
+        stdout: Box::new(&mut stdout),
+        stderr: Box::new(&mut stderr),
+        stdout_is_terminal: false,
+        stdout_width: None,
+        stderr_is_terminal: false,
+        no_color: false,
+    };
+    let words = format!("billfold {args}");
+    let words = words.split(' ').map(|word| word.replace("{}", path).into());
+    let exit = billfold_cli::main_with(words, &mut io);
+    drop(io);
+    Ran {
+        exit,
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
 }

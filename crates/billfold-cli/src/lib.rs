@@ -1,1 +1,88 @@
-//! In the making.
+//! The `billfold` command: arguments to questions, answers to text and files.
+//!
+//! ```text
+//! args       flags as typed                    clap structs, nothing judged
+//! request    flags as meant                    a ChargeQuery, RunOptions, targets
+//! sums …     one command each                  asks core, writes the answer
+//! output     one module per format             table, csv, json, ndjson, parquet, arrow, api
+//! fault      errors, warnings, exit codes      what stderr says
+//! ```
+//!
+//! Everything is said through [`Io`], so that tests run the command in-process. No sums happen here and
+//! no file of a bill is opened here: that is `billfold_core::dataset`. The environment is looked at in
+//! [`Io::process`] only, and changes nothing but colours on a terminal.
+
+#![forbid(unsafe_code)]
+#![doc = include_str!("../docs/reference.md")]
+
+mod args;
+mod fault;
+mod generate;
+mod inspect;
+mod io;
+mod lists;
+pub mod output;
+mod progress;
+mod receipt;
+mod rejects;
+mod request;
+mod sink;
+mod source;
+mod sums;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use billfold_core::{Error, Result};
+use clap::Parser as _;
+use clap::error::ErrorKind as ClapKind;
+
+use args::{Cli, Command};
+pub use fault::Exit;
+use fault::Reporter;
+pub use io::{Io, quiet_panics};
+
+/// Runs the command and returns its exit code, an [`Exit`].
+///
+/// `args` begins with the program's name. Nothing leaves but through `io` and the files that the
+/// arguments name; a panic is caught, told and becomes [`Exit::Bug`].
+pub fn main_with(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let mut reporter = Reporter {
+        errors: args::errors_format(&args),
+        quiet: false,
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| run(&args, io, &mut reporter)))
+        .unwrap_or_else(|payload| Err(fault::panicked(payload.as_ref(), io::last_panic().as_deref())));
+    let exit = result.unwrap_or_else(|error| {
+        reporter.error(io, &error);
+        Exit::of(error.kind().class())
+    });
+    // What stderr refuses cannot be told to anyone.
+    let _ = io.stderr.flush();
+    exit as u8
+}
+
+fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Exit> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(shown) if matches!(shown.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion) => {
+            let text = shown.render().to_string();
+            return sink::to_stdout(io, |out| out.write_all(text.as_bytes())).map(|()| Exit::Done);
+        }
+        Err(refused) => return Err(fault::from_clap(&refused)),
+    };
+    reporter.quiet = cli.quiet;
+    match &cli.command {
+        Command::Sums(args) => sums::run(args, io, *reporter),
+        Command::Inspect(args) => inspect::run(args, io, *reporter),
+        Command::Gen(args) => generate::run(args, io),
+        Command::Formats(args) => lists::formats(args, io),
+        Command::Dimensions => lists::dimensions(io),
+    }
+}
+
+/// An error for what the arguments ask and billfold does not do.
+fn usage(message: impl Into<String>) -> Error {
+    Error::usage(message)
+}

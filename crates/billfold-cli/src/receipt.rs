@@ -1,0 +1,171 @@
+//! The receipt in brief for people, and whole as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use billfold_core::engine::{CostAccount, Receipt, RowAccount, SourceReceipt};
+use billfold_core::money::Totals;
+use serde::{Serialize, Serializer};
+
+/// Hex digits of the answer's SHA-256 that the brief form shows.
+const SHA_PREFIX: usize = 12;
+
+/// One or two lines: where the rows went, and what the answer is.
+pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
+    let RowAccount {
+        read,
+        used,
+        filtered,
+        outside_window,
+        rejected,
+        skipped,
+    } = receipt.rows;
+    let files = receipt.sources.len();
+    let mut rows = format!(
+        "{read} rows read from {files} file{} = {used} used + {filtered} filtered out + {outside_window} outside the window + {rejected} rejected",
+        if files == 1 { "" } else { "s" }
+    );
+    if skipped > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(rows, "; {skipped} more skipped unread, outside the window");
+    }
+    let mut lines = vec![rows];
+    if !receipt.answer_sha256.is_empty() {
+        let totals: Vec<String> = receipt
+            .cost
+            .used
+            .iter()
+            .map(|(currency, sum)| match currency.as_str() {
+                "" => format!("{sum} (no currency)"),
+                code => format!("{code} {sum}"),
+            })
+            .collect();
+        let totals = if totals.is_empty() {
+            "nothing".to_owned()
+        } else {
+            totals.join(", ")
+        };
+        let sha = receipt.answer_sha256.get(..SHA_PREFIX).unwrap_or_default();
+        lines.push(format!("total {totals}; answer sha256 {sha}"));
+    }
+    lines
+}
+
+/// The whole receipt; amounts are text.
+#[derive(Serialize)]
+pub(crate) struct ReceiptView<'a> {
+    engine_version: &'a str,
+    tzdb_version: &'a str,
+    rows: RowsView,
+    cost: CostView<'a>,
+    notes: &'a BTreeMap<&'static str, u64>,
+    sources: Vec<SourceView<'a>>,
+    answer_sha256: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RowsView {
+    read: u64,
+    used: u64,
+    filtered: u64,
+    outside_window: u64,
+    rejected: u64,
+    skipped: u64,
+}
+
+#[derive(Serialize)]
+struct CostView<'a> {
+    read: TotalsView<'a>,
+    used: TotalsView<'a>,
+    filtered: TotalsView<'a>,
+    outside_window: TotalsView<'a>,
+    rejected: TotalsView<'a>,
+    groups: TotalsView<'a>,
+}
+
+#[derive(Serialize)]
+struct SourceView<'a> {
+    source: &'a str,
+    format: &'a str,
+    rows_read: u64,
+    rows_rejected: u64,
+    rows_skipped: u64,
+    blank_lines: u64,
+    cost_read: TotalsView<'a>,
+}
+
+/// Currency to amount, as text.
+pub(crate) struct TotalsView<'a>(pub(crate) &'a Totals);
+
+impl Serialize for TotalsView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0
+                .iter()
+                .map(|(currency, sum)| (currency.to_string(), sum.to_string())),
+        )
+    }
+}
+
+impl<'a> From<&'a Receipt> for ReceiptView<'a> {
+    fn from(receipt: &'a Receipt) -> Self {
+        let Receipt {
+            engine_version,
+            tzdb_version,
+            sources,
+            rows,
+            cost,
+            notes,
+            answer_sha256,
+        } = receipt;
+        ReceiptView {
+            engine_version,
+            tzdb_version,
+            rows: (*rows).into(),
+            cost: cost.into(),
+            notes,
+            sources: sources.iter().map(SourceView::from).collect(),
+            answer_sha256: (!answer_sha256.is_empty()).then_some(answer_sha256),
+        }
+    }
+}
+
+impl From<RowAccount> for RowsView {
+    fn from(rows: RowAccount) -> Self {
+        RowsView {
+            read: rows.read,
+            used: rows.used,
+            filtered: rows.filtered,
+            outside_window: rows.outside_window,
+            rejected: rows.rejected,
+            skipped: rows.skipped,
+        }
+    }
+}
+
+impl<'a> From<&'a CostAccount> for CostView<'a> {
+    fn from(cost: &'a CostAccount) -> Self {
+        CostView {
+            read: TotalsView(&cost.read),
+            used: TotalsView(&cost.used),
+            filtered: TotalsView(&cost.filtered),
+            outside_window: TotalsView(&cost.outside_window),
+            rejected: TotalsView(&cost.rejected),
+            groups: TotalsView(&cost.groups),
+        }
+    }
+}
+
+impl<'a> From<&'a SourceReceipt> for SourceView<'a> {
+    fn from(source: &'a SourceReceipt) -> Self {
+        SourceView {
+            source: &source.source,
+            format: &source.format,
+            rows_read: source.rows_read,
+            rows_rejected: source.rows_rejected,
+            rows_skipped: source.rows_skipped,
+            blank_lines: source.blank_lines,
+            cost_read: TotalsView(&source.cost_read),
+        }
+    }
+}
