@@ -324,7 +324,9 @@ fn check_costs(plan: &Plan, ready: &[Ready], reports: &[BillReport], allow_empty
     }
     for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
         let kept = report.counts.read - report.n_rejected;
-        if allow_empty || kept == 0 || report.counts.cost_empty < kept {
+        // What stands in row groups left unread is not known, and must not decide whether there is an answer.
+        let seen_whole = report.n_skipped == 0;
+        if allow_empty || kept == 0 || !seen_whole || report.counts.cost_empty < kept {
             continue;
         }
         let message = format!(
