@@ -233,6 +233,7 @@ impl Bill {
         stamp: Option<Stamp>,
     ) -> Result<Opened> {
         let packing = head.packing;
+        let one_line = head.whole && memchr::memchr(b'\n', head.sample.trim_ascii()).is_none();
         let mut stream = shape.stream(head, options.chunk_bytes);
         let bound = stream.peek_members().and_then(|names| {
             let n_headers = names.len();
@@ -240,7 +241,7 @@ impl Bill {
         });
         let (binding, n_headers) = match bound {
             // Manifests, totals and settings lie beside bills; a file that was not named itself may be one.
-            Err(e) if source.found && shape.layout != Layout::Lines => {
+            Err(e) if source.found && (shape.layout != Layout::Lines || one_line) => {
                 return Ok(Opened::NoBill(e.to_string()));
             }
             other => other?,

@@ -164,7 +164,7 @@ impl CsvShape {
                         );
                     }
                     RecordStatus::Malformed { kind, offset } => {
-                        judged.refuse(row, malformed(kind, &records, offset));
+                        judged.refuse(row, malformed(kind, &records, row, offset));
                     }
                 }
             }
@@ -187,8 +187,9 @@ impl CsvShape {
     }
 }
 
-fn malformed(kind: Malformed, records: &Records<'_>, offset: usize) -> Fault {
-    let rest = records.bytes_from(offset);
+fn malformed(kind: Malformed, records: &Records<'_>, row: usize, offset: usize) -> Fault {
+    // To the end of the row and no further: what follows it in the chunk depends on the size of chunks.
+    let rest = &records.bytes_from(offset)[..records.record(row).end.saturating_sub(offset)];
     let expected = match kind {
         Malformed::AfterQuote => "a separator or the end of the line behind the closing quote".to_owned(),
         Malformed::BareQuote => "quotes around the field, and quotes inside it doubled".to_owned(),
