@@ -109,11 +109,7 @@ mod tests {
     fn a_dimension_called_like_a_member_takes_nothing_away() {
         let answer = answer(
             &["cost", "tag:\u{1b}"],
-            &[(
-                &["x", "a\"b\n"],
-                "USD",
-                "10000000000000000000.000000000000000001",
-            )],
+            &[(&["x", "a\"b\n"], "USD", "10000000000000000000.000000000000000001")],
         );
         let text = written(|out| write(&answer, &Receipt::default(), out));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();

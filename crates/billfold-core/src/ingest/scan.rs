@@ -264,7 +264,7 @@ impl Order<'_> {
     /// A chunk in its turn: its faults get their places.
     fn put(&mut self, ready: &[Ready], bill: usize, report: ChunkReport) -> Result<()> {
         let first_row = report.first_row.unwrap_or(self.n_rows[bill]);
-        self.n_rows[bill] += report.counts.read;
+        self.n_rows[bill] += report.counts.n_records();
         let totals = &mut self.reports[bill];
         totals.counts.add(&report.counts);
         totals.n_rejected += report.faults.len() as u64;
