@@ -19,5 +19,7 @@ mod catalogue_a;
 mod catalogue_b;
 mod catalogue_c;
 mod catalogue_d;
+mod formats;
 mod oracles;
+mod oracles_formats;
 mod support;

@@ -244,7 +244,10 @@ impl Splitter {
             }
             (Place::FirstName | Place::AfterMember, b'}') => {
                 if !self.has_member {
-                    let names = self.members.join(", ");
+                    const N_SHOWN: usize = 6;
+                    let more = if self.members.len() > N_SHOWN { ", …" } else { "" };
+                    let shown = &self.members[..self.members.len().min(N_SHOWN)];
+                    let names = format!("{}{more}", shown.join(", "));
                     let error = Error::file(
                         "json.member",
                         format!("the object that ends here has no array named {names}"),
