@@ -300,8 +300,8 @@ fn alibaba_bills_in_english_and_in_the_newer_spelling() {
     ask(english).metric("list").gives("USD 2 of 1");
     let newer = "账单月份,账单日期,产品名称,产品代码,官网价,应付金额(元),币种\n2024-03,2024-03-05,对象存储,oss,2,1.25,人民币\n,,合计,,2,1.25,\n";
     ask(newer)
-        .zone("Asia/Shanghai")
         .every("daily")
+        .zone("Asia/Shanghai")
         .gives("CNY 1.25 of 1: 2024-03-05=1.25");
 }
 

@@ -1,8 +1,9 @@
 //! The product seen from outside, in one binary.
 //!
 //! `support` makes bills and runs questions, `oracles` compares with the control totals of real exports,
-//! the catalogue modules hold one test per fault of the fault catalogue, `determinism` asks the same
-//! question in different ways, and `layers` holds the directions of the house.
+//! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
+//! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
+//! the house.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,11 +16,18 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod catalogue;
 mod catalogue_a;
 mod catalogue_b;
 mod catalogue_c;
 mod catalogue_d;
+mod catalogue_i;
+mod catalogue_j;
+mod catalogue_n;
+mod determinism;
+mod exits;
 mod formats;
+mod layers;
 mod oracles;
 mod oracles_formats;
 mod support;

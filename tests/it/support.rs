@@ -351,17 +351,49 @@ pub(crate) fn child(work: impl FnOnce(String) -> String) {
 }
 
 /// Runs one ignored test of this binary in a process of its own, on this bill, and returns what it says.
-pub(crate) fn parent(test: &str, bill: impl AsRef<[u8]>, prepare: impl FnOnce(&mut Command)) -> String {
+/// `shell` runs before it in the same process, such as `ulimit -n 24`.
+pub(crate) fn parent(test: &str, bill: impl AsRef<[u8]>, shell: &str, variables: &[(&str, &str)]) -> String {
     let folder = Folder::new();
     let path = folder.put("bill.csv", bill);
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
+    let output = Command::new("sh")
+        .args(["-c", &format!("{shell}\nexec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
         .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(CHILD_INPUT, path);
-    prepare(&mut command);
-    let output = command.output().unwrap();
+        .env(CHILD_INPUT, path)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let line = said.lines().find_map(|line| line.strip_prefix(CHILD_SAYS));
     line.unwrap_or_else(|| panic!("{test} says nothing: {said}"))
         .to_owned()
+}
+
+/// What a run of the command came to.
+pub(crate) struct Ran {
+    pub(crate) exit: u8,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the command in this process; `args` are separated by spaces, and `{}` is the path.
+pub(crate) fn command(args: &str, path: &str) -> Ran {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut io = billfold_cli::Io {
+        stdout: Box::new(&mut stdout),
+        stderr: Box::new(&mut stderr),
+        stdout_is_terminal: false,
+        stdout_width: None,
+        stderr_is_terminal: false,
+        no_color: false,
+    };
+    let words = format!("billfold {args}");
+    let words = words.split(' ').map(|word| word.replace("{}", path).into());
+    let exit = billfold_cli::main_with(words, &mut io);
+    drop(io);
+    Ran {
+        exit,
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
 }

@@ -307,12 +307,109 @@ pub(crate) enum InspectFormat {
     Json,
 }
 
-/// `billfold gen`.
+/// `billfold gen`. What is left out is the generator's own choice.
 #[derive(Debug, Args)]
 pub(crate) struct GenArgs {
-    /// Columns of the bill
+    /// Columns of the bill: focus-0.5, focus-1.0, focus-1.2, focus-1.4, aws-cur-legacy, aws-cur-2.0 or qingcloud-records
     #[arg(long, short, value_name = "NAME", default_value = "focus-1.0")]
     pub(crate) format: String,
+
+    /// Rows of the bill
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) rows: u64,
+
+    /// The same seed and options give the same bytes, always
+    #[arg(long, value_name = "S", default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// Kind of file: csv, ndjson, json or parquet; without it the ending of --output decides
+    #[arg(long, value_name = "KIND", help_heading = "File")]
+    pub(crate) carrier: Option<String>,
+
+    /// none, gzip, gzip-multi, zstd, snappy or lz4_raw, with a level as in zstd:9; without it the ending decides
+    #[arg(long, value_name = "NAME", help_heading = "File")]
+    pub(crate) compression: Option<String>,
+
+    /// How the file is written (repeatable): quoting=all, line-end=crlf, bom=yes, shuffle=7, time=space,
+    /// numbers=exponent, nulls=NULL, row-group=1000, dictionary=no, types=double, wide=yes
+    #[arg(long = "option", value_name = "NAME=VALUE", help_heading = "File")]
+    pub(crate) options: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    /// Whose words the bill uses: aws or qingcloud; without it the format decides
+    #[arg(long, value_name = "NAME", help_heading = "Rows")]
+    pub(crate) provider: Option<String>,
+
+    /// First month in which charges begin, such as 2024-01
+    #[arg(long, value_name = "MONTH", help_heading = "Rows")]
+    pub(crate) first_month: Option<String>,
+
+    /// Months in which charges begin
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1200), help_heading = "Rows")]
+    pub(crate) months: Option<u32>,
+
+    /// Accounts that pay
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Rows")]
+    pub(crate) payers: Option<u32>,
+
+    /// Accounts that use
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Rows")]
+    pub(crate) sub_accounts: Option<u32>,
+
+    /// Number of projects
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Rows")]
+    pub(crate) projects: Option<u32>,
+
+    /// A project by its id (repeatable), instead of --projects
+    #[arg(long, value_name = "ID", conflicts_with = "projects", help_heading = "Rows")]
+    pub(crate) project: Vec<String>,
+
+    /// Resources; each takes about 500 bytes of memory
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2_000_000), help_heading = "Rows")]
+    pub(crate) resources: Option<u32>,
+
+    /// A currency (repeatable); each account has one, in turn
+    #[arg(long, value_name = "CODE", help_heading = "Rows")]
+    pub(crate) currency: Vec<String>,
+
+    /// Fewest and most decimals of a cost, such as 4..11; at most 28
+    #[arg(long, value_name = "A..B", help_heading = "Rows")]
+    pub(crate) scales: Option<String>,
+
+    /// Most tags of a row
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50), help_heading = "Rows")]
+    pub(crate) max_tags: Option<u32>,
+
+    /// Rows without an effective cost, in percent
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(0..=100), help_heading = "Rows")]
+    pub(crate) null_effective: Option<u32>,
+
+    /// Resources with hostile names and tag values, in percent
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(0..=100), help_heading = "Rows")]
+    pub(crate) hostile: Option<u32>,
+
+    /// Rows that correct an earlier month, per mille
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(0..=1000), help_heading = "Rows")]
+    pub(crate) corrections: Option<u32>,
+
+    /// Hourly rows at the edge of a month, a leap day or a clock change, per mille
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(0..=1000), help_heading = "Rows")]
+    pub(crate) edges: Option<u32>,
+
+    /// Hourly rows that last some seconds less, per mille
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(0..=1000), help_heading = "Rows")]
+    pub(crate) partial_hours: Option<u32>,
+
+    /// How often a kind of row occurs (repeatable): hourly, committed, daily, monthly, yearly, commitment,
+    /// refund, credit, tax or zero, as a weight
+    #[arg(long, value_name = "KIND=WEIGHT", help_heading = "Rows")]
+    pub(crate) mix: Vec<String>,
+
+    /// Order of the rows: shuffled or by-time
+    #[arg(long, value_name = "ORDER", help_heading = "Rows")]
+    pub(crate) order: Option<String>,
 }
 
 /// `billfold formats`.

@@ -13,6 +13,8 @@ pub struct Io<'a> {
     pub stderr: Box<dyn Write + Send + 'a>,
     /// Whether a person looks at `stdout`.
     pub stdout_is_terminal: bool,
+    /// Columns of that terminal.
+    pub stdout_width: Option<usize>,
     /// Whether a person looks at `stderr`.
     pub stderr_is_terminal: bool,
     /// Whether colours are unwanted even on a terminal (`NO_COLOR`).
@@ -25,6 +27,7 @@ impl Io<'static> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         Io {
             stdout_is_terminal: stdout.is_terminal(),
+            stdout_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0)),
             stderr_is_terminal: stderr.is_terminal(),
             // https://no-color.org: set and not empty.
             no_color: std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()),

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use billfold_core::error::Diagnostic;
 use serde::Serialize;
 
+/// A rejected row as an object. The cost is text, and there where it could be read.
 #[derive(Serialize)]
-struct RejectView<'a> {
+pub(crate) struct RejectView<'a> {
     file: Option<&'a str>,
     record: Option<u64>,
     line: Option<u64>,
@@ -19,28 +20,33 @@ struct RejectView<'a> {
     cost: Option<String>,
 }
 
+impl<'a> From<&'a Diagnostic> for RejectView<'a> {
+    fn from(diagnostic: &'a Diagnostic) -> Self {
+        let Diagnostic {
+            code,
+            location,
+            text,
+            expected,
+            row,
+            cost,
+        } = diagnostic;
+        RejectView {
+            file: location.source.as_deref(),
+            record: location.record,
+            line: location.line,
+            column: location.column.as_deref(),
+            code,
+            text,
+            expected,
+            row,
+            currency: cost.as_ref().map(|(currency, _)| currency.as_str()),
+            cost: cost.as_ref().map(|(_, amount)| amount.to_string()),
+        }
+    }
+}
+
 /// Writes one rejected row.
 pub(crate) fn write(diagnostic: &Diagnostic, out: &mut dyn Write) -> io::Result<()> {
-    let Diagnostic {
-        code,
-        location,
-        text,
-        expected,
-        row,
-        cost,
-    } = diagnostic;
-    let view = RejectView {
-        file: location.source.as_deref(),
-        record: location.record,
-        line: location.line,
-        column: location.column.as_deref(),
-        code,
-        text,
-        expected,
-        row,
-        currency: cost.as_ref().map(|(currency, _)| currency.as_str()),
-        cost: cost.as_ref().map(|(_, amount)| amount.to_string()),
-    };
-    serde_json::to_writer(&mut *out, &view)?;
+    serde_json::to_writer(&mut *out, &RejectView::from(diagnostic))?;
     out.write_all(b"\n")
 }

@@ -38,6 +38,13 @@ pub(crate) struct Told<'a> {
     pub(crate) places: Option<u8>,
 }
 
+/// What a table may do on the way to a terminal; nothing anywhere else.
+#[derive(Debug, Clone, Copy, Default)]
+struct Screen {
+    color: bool,
+    width: Option<usize>,
+}
+
 /// Refuses to draw binary files on a terminal.
 pub(crate) fn check_terminal(format: AnswerFormat, target: &Target, io: &Io<'_>) -> Result<()> {
     let binary = matches!(format, AnswerFormat::Parquet | AnswerFormat::Arrow);
@@ -49,19 +56,31 @@ pub(crate) fn check_terminal(format: AnswerFormat, target: &Target, io: &Io<'_>)
     Ok(())
 }
 
-/// Writes an answer to its target, whole or, for a file, not at all.
-pub(crate) fn write(told: &Told<'_>, format: AnswerFormat, target: &Target, io: &mut Io<'_>) -> Result<()> {
+/// Writes an answer to standard output, or into a file that is not in its place yet.
+pub(crate) fn write(
+    told: &Told<'_>,
+    format: AnswerFormat,
+    target: &Target,
+    io: &mut Io<'_>,
+) -> Result<Option<NewFile>> {
     if *target == Target::Stdout {
-        let color = io.stdout_is_terminal && !io.no_color;
+        let screen = Screen {
+            color: io.stdout_is_terminal && !io.no_color,
+            width: io.stdout_width,
+        };
         let mut out = Watched::new(&mut *io.stdout);
-        let written = render(told, format, color, &mut out)
+        let written = render(told, format, screen, &mut out)
             .and_then(|()| out.flush().map_err(|e| cannot("standard output", &e)));
         // A reader that has seen enough (`| head`) is no error.
-        return if out.is_broken { Ok(()) } else { written };
+        return if out.is_broken {
+            Ok(None)
+        } else {
+            written.map(|()| None)
+        };
     }
     let mut file = NewFile::create(target)?;
-    render(told, format, false, &mut file)?;
-    file.finish()
+    render(told, format, Screen::default(), &mut file)?;
+    Ok(Some(file))
 }
 
 #[cold]
@@ -69,14 +88,14 @@ fn cannot(what: &str, e: &io::Error) -> Error {
     Error::io(format_args!("{what} cannot be written"), e)
 }
 
-fn render(told: &Told<'_>, format: AnswerFormat, color: bool, out: &mut (dyn Write + Send)) -> Result<()> {
+fn render(told: &Told<'_>, format: AnswerFormat, screen: Screen, out: &mut (dyn Write + Send)) -> Result<()> {
     let answer = told.answer;
     let written = match format {
         AnswerFormat::Table => {
             let options = table::TableOptions {
                 places: told.places,
-                color,
-                width: None,
+                color: screen.color,
+                width: screen.width,
             };
             table::write(answer, &options, out)
         }

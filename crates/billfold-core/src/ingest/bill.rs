@@ -79,7 +79,7 @@ pub struct BillStream {
 
 enum StreamKind {
     Csv(CsvStream),
-    Json(JsonStream),
+    Json(Box<JsonStream>),
     Parquet(std::vec::IntoIter<RowGroup>),
     Empty,
 }
@@ -104,10 +104,8 @@ pub struct ChunkReport {
     pub counts: RowCounts,
     /// Refused rows, places relative to the chunk.
     pub faults: Vec<RowFault>,
-    /// Physical line of the chunk's first byte, from 1.
-    pub first_line: Option<u64>,
-    /// Row of the file on which the chunk begins, where the carrier knows it.
-    pub first_row: Option<u64>,
+    /// Where the chunk stands.
+    pub place: ChunkPlace,
 }
 
 /// A worker's memory for decoding.
@@ -270,7 +268,7 @@ impl Bill {
             options: options.clone(),
         };
         let stream = (!source.is_file()).then(|| BillStream {
-            inner: StreamKind::Json(stream),
+            inner: StreamKind::Json(Box::new(stream)),
             next_index: 0,
             stamp,
             n_skipped: 0,
@@ -304,7 +302,9 @@ impl Bill {
                 }
                 StreamKind::Csv(again.stream(head, self.options.chunk_bytes))
             }
-            Carrier::Json(shape) => StreamKind::Json(shape.stream(text(raw)?, self.options.chunk_bytes)),
+            Carrier::Json(shape) => {
+                StreamKind::Json(Box::new(shape.stream(text(raw)?, self.options.chunk_bytes)))
+            }
             Carrier::Parquet(shape) => {
                 let (groups, skipped) = shape.row_groups(&plan.decode, plan.window, plan.spans);
                 n_skipped = skipped;
@@ -318,6 +318,14 @@ impl Bill {
             stamp,
             n_skipped,
         })
+    }
+
+    /// The physical line behind the header, from 1.
+    pub fn first_line(&self) -> u64 {
+        match &self.carrier {
+            Carrier::Csv(shape) => shape.header_lines + 1,
+            _ => 1,
+        }
     }
 
     /// Headers that the file really has; a JSON bill is bound to more.
@@ -362,18 +370,19 @@ impl Bill {
         };
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
-                report.first_line = Some(chunk.first_line);
-                let (mut decoded, blank) = shape.visit(chunk, &mut worker.index, Decode(&plan.decode))?;
-                decoded.counts.blank = blank;
+                let (mut decoded, n_lines, n_blank) =
+                    shape.visit(chunk, &mut worker.index, Decode(&plan.decode))?;
+                decoded.counts.blank = n_blank;
+                report.place.lines = Lines::Count(n_lines);
                 take(&mut report, decoded)?;
             }
             (TaskKind::Json(chunk), Carrier::Json(_)) => {
-                report.first_line = Some(chunk.first_line);
+                report.place.lines = Lines::From(chunk.first_line);
                 let decoded = JsonShape::visit(chunk, &plan.decode, Decode(&plan.decode))?;
                 take(&mut report, decoded)?;
             }
             (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
-                report.first_row = Some(group.first_row);
+                report.place.first_row = Some(group.first_row);
                 let (source, count) = (&self.source, &self.options.bytes_read);
                 let visitor = || Decode(&plan.decode);
                 shape.visit(source, count, *group, &plan.decode, visitor, |decoded| {
@@ -388,10 +397,40 @@ impl Bill {
 
 /// Where a chunk stands in its file.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ChunkPlace {
+pub struct ChunkPlace {
+    /// Row of the file on which the chunk begins, where the carrier knows it.
     pub first_row: Option<u64>,
-    pub first_line: Option<u64>,
+    /// Its physical lines.
+    pub lines: Lines,
+    /// Blank lines in it.
     pub n_blank: u64,
+}
+
+/// What is known of a chunk's physical lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Lines {
+    /// The carrier has none.
+    #[default]
+    None,
+    /// The line on which the chunk begins, from 1.
+    From(u64),
+    /// How many there are; the chunks before it tell where it begins.
+    Count(u64),
+}
+
+impl Lines {
+    /// The line on which the chunk begins; `next_line` is where a chunk that only counts its lines does.
+    pub fn first(self, next_line: &mut u64) -> Option<u64> {
+        match self {
+            Lines::None => None,
+            Lines::From(line) => Some(line),
+            Lines::Count(n) => {
+                let first = *next_line;
+                *next_line += n;
+                Some(first)
+            }
+        }
+    }
 }
 
 impl Bill {
@@ -405,10 +444,10 @@ impl Bill {
     ) -> Result<ChunkPlace> {
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
-                let ((), n_blank) = shape.visit(chunk, &mut worker.index, visitor(&plan.decode))?;
+                let ((), n_lines, n_blank) = shape.visit(chunk, &mut worker.index, visitor(&plan.decode))?;
                 Ok(ChunkPlace {
                     first_row: None,
-                    first_line: Some(chunk.first_line),
+                    lines: Lines::Count(n_lines),
                     n_blank,
                 })
             }
@@ -416,7 +455,7 @@ impl Bill {
                 JsonShape::visit(chunk, &plan.decode, visitor(&plan.decode))?;
                 Ok(ChunkPlace {
                     first_row: None,
-                    first_line: Some(chunk.first_line),
+                    lines: Lines::From(chunk.first_line),
                     n_blank: 0,
                 })
             }
@@ -432,7 +471,7 @@ impl Bill {
                 )?;
                 Ok(ChunkPlace {
                     first_row: Some(group.first_row),
-                    first_line: None,
+                    lines: Lines::None,
                     n_blank: 0,
                 })
             }
@@ -484,20 +523,32 @@ impl BillPlan {
 }
 
 impl BillStream {
+    /// Whether the file is text that ends within a line.
+    pub fn ends_within_line(&self) -> bool {
+        matches!(&self.inner, StreamKind::Csv(stream) if !stream.ends_with_newline)
+    }
+
     /// Chunks given so far.
     pub fn n_tasks(&self) -> u64 {
         self.next_index
     }
 
-    /// The next chunk; None after the last.
+    /// The next chunk; None after the last. `done` is a decoded chunk whose memory may be used again.
     ///
     /// Errors: io, broken packing or structure, and `source.changed` at the end of a file that changed.
-    pub fn next_task(&mut self, bill: &Bill) -> Result<Option<Task>> {
-        let kind = match &mut self.inner {
-            StreamKind::Csv(stream) => stream.next_chunk()?.map(TaskKind::Csv),
-            StreamKind::Json(stream) => stream.next_chunk()?.map(TaskKind::Json),
-            StreamKind::Parquet(groups) => groups.next().map(TaskKind::RowGroup),
-            StreamKind::Empty => None,
+    pub fn next_task(&mut self, bill: &Bill, done: Option<Task>) -> Result<Option<Task>> {
+        let done = done.map(|task| task.kind);
+        let kind = match (&mut self.inner, done) {
+            (StreamKind::Csv(stream), Some(TaskKind::Csv(chunk))) => {
+                stream.next_chunk(Some(chunk))?.map(TaskKind::Csv)
+            }
+            (StreamKind::Csv(stream), _) => stream.next_chunk(None)?.map(TaskKind::Csv),
+            (StreamKind::Json(stream), Some(TaskKind::Json(chunk))) => {
+                stream.next_chunk(Some(chunk))?.map(TaskKind::Json)
+            }
+            (StreamKind::Json(stream), _) => stream.next_chunk(None)?.map(TaskKind::Json),
+            (StreamKind::Parquet(groups), _) => groups.next().map(TaskKind::RowGroup),
+            (StreamKind::Empty, _) => None,
         };
         let Some(kind) = kind else {
             bill.source.check_unchanged(self.stamp)?;

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
 use crate::ingest::csv_bill::Watched;
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::formats::Format;
 use crate::ingest::json::{ItemChunk, ItemChunker, Layout, sniff_layout};
 use crate::ingest::plan::DecodePlan;
@@ -147,11 +147,15 @@ impl JsonRows {
                 Some(list) => self.explode(slots, list, base, at, index),
                 None => Ok(()),
             });
-        read.err().map(|e| {
+        let fault = match read {
+            Ok(()) => long_member(text),
+            Err(e) => Some(syntax(e)),
+        };
+        if fault.is_some() {
             self.spans.truncate(at);
             self.items.truncate(n_rows);
-            syntax(e)
-        })
+        }
+        fault
     }
 
     /// Repeats the row at `at` for every object of a list, with the object's members in it.
@@ -178,9 +182,23 @@ impl JsonRows {
     }
 }
 
+/// The fault of a member that is longer than a field may be, whether the question reads it or not.
+fn long_member(text: &str) -> Option<Fault> {
+    if text.len() <= MAX_FIELD {
+        return None;
+    }
+    let members = crate::ingest::tags::members(text)?;
+    let mut values = members.iter().map(|(_, value)| value.get());
+    let long = values.find(|value| value.len() > MAX_FIELD)?;
+    Some(Fault::too_long(None, long.as_bytes()))
+}
+
 impl JsonStream {
-    /// The next chunk.
-    pub(crate) fn next_chunk(&mut self) -> Result<Option<ItemChunk>> {
+    /// The next chunk; `done` is one whose memory may be used again.
+    pub(crate) fn next_chunk(&mut self, done: Option<ItemChunk>) -> Result<Option<ItemChunk>> {
+        if let Some(done) = done {
+            self.chunker.recycle(done);
+        }
         if self.pending.is_some() {
             return Ok(self.pending.take());
         }
@@ -205,7 +223,7 @@ impl JsonStream {
     /// Members of objects inside come by their path (`project.id`), also those of lists to explode, but for
     /// members that hold tags.
     pub(crate) fn peek_members(&mut self, inside: &Inside) -> Result<Vec<String>> {
-        let Some(chunk) = self.next_chunk()? else {
+        let Some(chunk) = self.next_chunk(None)? else {
             return Ok(Vec::new());
         };
         let mut names: Vec<String> = Vec::new();

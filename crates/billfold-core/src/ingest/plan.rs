@@ -272,7 +272,7 @@ impl CellReading {
     #[inline]
     pub(crate) fn instant(&self, cell: &[u8]) -> Result<Option<i64>, TimeError> {
         match time::parse_cell(cell, &self.time) {
-            Err(error) if self.months => month(cell, &self.time).ok_or(error).map(Some),
+            Err(error) if self.months => month(cell, self.time).ok_or(error).map(Some),
             read => read,
         }
     }
@@ -309,7 +309,7 @@ impl CellReading {
 
 /// `2024-03` or `202403`: the first instant of the month.
 #[cold]
-fn month(cell: &[u8], rules: &TimeRules) -> Option<i64> {
+fn month(cell: &[u8], rules: TimeRules) -> Option<i64> {
     let (year, month) = match cell {
         [year @ .., b'-', m1, m2] if year.len() == 4 => (year, [*m1, *m2]),
         [year @ .., m1, m2] if year.len() == 4 => (year, [*m1, *m2]),
@@ -318,7 +318,7 @@ fn month(cell: &[u8], rules: &TimeRules) -> Option<i64> {
     let mut day = *b"0000-00-01";
     day[..4].copy_from_slice(year);
     day[5..7].copy_from_slice(&month);
-    time::parse_instant(&day, rules).ok()
+    time::parse_instant(&day, &rules).ok()
 }
 
 /// None where the file lacks a column: then the conditions never hold.
