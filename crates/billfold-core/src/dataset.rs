@@ -178,6 +178,8 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         |state: &mut Sums, batch| state.update(batch),
     )?;
 
+    check_views(&ready, &reports)?;
+
     let mut states = states.into_iter();
     let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
     for state in states {
@@ -310,6 +312,40 @@ fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
             format!("near names: {near}")
         };
         return Err(Error::usage(format!("no column or dimension \"{name}\" in these files")).hint(hint));
+    }
+    Ok(())
+}
+
+/// Refuses to add up files that are different views of a month, such as actual and amortised cost.
+///
+/// Only what rows prove counts: a file without such rows goes with either view.
+fn check_views(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
+    let mut first: Vec<(&Bill, u32)> = Vec::new();
+    for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
+        let (name, view) = (&bill.binding.format.name, report.counts.views);
+        if view == 0 {
+            continue;
+        }
+        match first.iter().find(|(other, _)| other.binding.format.name == *name) {
+            None => first.push((bill, view)),
+            Some((other, seen)) if seen & view == 0 => {
+                let named = |view: u32| {
+                    let views = &bill.binding.format.views;
+                    let named = views.get(view.trailing_zeros() as usize);
+                    named.map_or("", |v| v.name.as_str())
+                };
+                let message = format!(
+                    "{} holds {} cost and {} holds {} cost; added up, charges would count twice",
+                    other.source.name,
+                    named(*seen),
+                    bill.source.name,
+                    named(view)
+                );
+                return Err(Error::new(crate::error::ErrorKind::Conflict(message))
+                    .hint("name the files of one view only"));
+            }
+            Some(_) => {}
+        }
     }
     Ok(())
 }
