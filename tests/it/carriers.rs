@@ -385,6 +385,7 @@ fn members_that_come_late_count() {
         + &object(",\"BillingCurrency\":\"USD\",\"EffectiveCost\":5,\"ServiceName\":\"s\"");
     let outcome = crate::support::ask(&text)
         .by("service_name")
+        .metric("effective")
         .gives("? 4000, USD 5 of 4001: =4000 s=5");
     assert_eq!(outcome.receipt.notes.get("billing_currency absent"), Some(&4000));
     let blank = object(",\"BillingCurrency\":\"\"") + &object(",\"BillingCurrency\":\"USD\"");
