@@ -205,8 +205,10 @@ impl CellVisitor for Look<'_> {
                 let cell = cells.cell(row, column, &mut at.scratch);
                 if !cell.is_empty() && self.plan.rules.null_text(cell).is_none() {
                     let code = tag_texts.push(cell, |sink| {
-                        unreadable
-                            .push(!cell.starts_with(b"{") || tags::parse_tags(cell, false, sink).is_err());
+                        unreadable.push(
+                            !cell.starts_with(b"{")
+                                || tags::parse_tags(cell, tags::TagStyle::Json, sink).is_err(),
+                        );
                     });
                     if unreadable[code as usize] {
                         let text = lossy(cell);
@@ -339,7 +341,7 @@ impl<C: Cells> Row<'_, C> {
             return Ok(typed[self.row]);
         }
         let cell = self.cells.cell(self.row, column, &mut self.scratch);
-        match time::parse_cell(cell, &self.plan.rules.time) {
+        match self.plan.rules.instant(cell) {
             Ok(instant) => Ok(instant),
             Err(error) => {
                 let text = format!("\"{}\": expected {}", lossy(cell), error.expected());

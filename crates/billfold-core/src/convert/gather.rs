@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, StringArray};
 
 use super::layout::{Layout, MARK, Role};
-use crate::charge::batch::{RowCounts, RowFault};
+use crate::charge::batch::{LeftOut, RowCounts, RowFault};
 use crate::charge::builder::constant;
 use crate::charge::schema::{
     BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_END, BILLING_PERIOD_START, CHARGE_PERIOD_END,
@@ -18,8 +18,8 @@ use crate::charge::schema::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::decode::{
-    CellVisitor, Cells, Fault, Judged, TextArray, cost_of, currencies, place_fault, repeats_header, tag_sets,
-    texts,
+    CellVisitor, Cells, Fault, Judged, TextArray, amount_of, cost_of, currencies, is_total, lasting,
+    leave_out_rows, place_fault, repeats_header, tag_sets, texts, views,
 };
 use crate::ingest::formats::Binding;
 use crate::ingest::plan::{CostPlan, DecodePlan};
@@ -92,14 +92,17 @@ impl CellVisitor for Gather<'_> {
         } = self;
         let n_rows = cells.n_rows();
         let part = &mut *part.borrow_mut();
-        let first_row = part.counts.read;
+        let first_row = part.counts.n_records();
         part.counts.read += n_rows as u64;
+        leave_out_rows(cells, plan, &mut judged);
+        part.counts.views |= views(cells, plan, &judged);
 
         let starts = instants(cells, plan, plan.start, &mut judged);
         let mut start = vec![0; n_rows];
         for (row, instant) in starts.iter().enumerate() {
             match instant {
                 Some(instant) => start[row] = *instant,
+                // Refused or left out already, or without a start.
                 None => judged.refuse(row, Fault::missing_time(plan.start, b"")),
             }
         }
@@ -109,7 +112,12 @@ impl CellVisitor for Gather<'_> {
             let Some(column) = binding.find(name) else {
                 continue;
             };
-            let values = instants(cells, plan, column, &mut judged);
+            let mut values = instants(cells, plan, column, &mut judged);
+            if matches!(name, CHARGE_PERIOD_END | BILLING_PERIOD_END) {
+                for end in values.iter_mut().flatten() {
+                    *end = plan.rules.end(*end);
+                }
+            }
             if name == CHARGE_PERIOD_END {
                 for row in 0..n_rows {
                     match values[row] {
@@ -124,7 +132,14 @@ impl CellVisitor for Gather<'_> {
             }
             times.insert(name, values);
         }
+        if let (None, Some(calendar)) = (plan.end, plan.lasts) {
+            let ends = lasting(&start, calendar, &judged);
+            times.insert(CHARGE_PERIOD_END, ends.into_iter().map(Some).collect());
+        }
         let currency = currencies(cells, plan, &mut judged, &mut part.counts)?;
+        if !layout.has(BILLING_CURRENCY) {
+            refuse_late_currencies(&currency, &judged)?;
+        }
         let mut money: BTreeMap<&'static str, Vec<Option<Amount>>> = BTreeMap::new();
         for column in &layout.columns {
             if let Role::Schema(name, ColumnKind::Money) = column.role
@@ -173,6 +188,9 @@ impl CellVisitor for Gather<'_> {
                 },
             });
         }
+        for (_, why) in judged.left_out() {
+            part.counts.leave_out(*why);
+        }
         let refused: Vec<bool> = (0..n_rows).map(|row| judged.is_bad(row)).collect();
         for (row, fault) in judged.into_faults() {
             let mut fault = place_fault(cells, plan, row, fault);
@@ -219,10 +237,18 @@ fn instants<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &mut 
             out.push(*instant);
             continue;
         }
-        match time::parse_cell(cell, &plan.rules.time) {
+        match plan.rules.instant(cell) {
+            Ok(None) if column == plan.start && is_total(cells, plan, row) => {
+                judged.leave_out(row, LeftOut::Total);
+                out.push(None);
+            }
             Ok(instant) => {
                 last = Some((cell.to_vec(), instant));
                 out.push(instant);
+            }
+            Err(_) if column == plan.start && is_total(cells, plan, row) => {
+                judged.leave_out(row, LeftOut::Total);
+                out.push(None);
             }
             Err(error) => {
                 let mut fault = Fault::time(error, column, cell);
@@ -236,6 +262,19 @@ fn instants<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &mut 
         }
     }
     out
+}
+
+/// A file without a column of currencies cannot hold rows that name one after all.
+fn refuse_late_currencies(currency: &TextArray, judged: &Judged) -> Result<()> {
+    let names = currency.values().as_string::<i32>();
+    let is_named = |row: usize| !names.value(currency.keys().value(row) as usize).is_empty();
+    if (0..currency.len()).any(|row| !judged.is_bad(row) && is_named(row)) {
+        return Err(
+            Error::file("cur.unknown", "the first rows name no currency and later ones do")
+                .hint("name theirs with --set billing_currency=text:USD"),
+        );
+    }
+    Ok(())
 }
 
 /// A cost per row; None where this bill has no such column. An effective cost that rules derive is null
@@ -260,7 +299,7 @@ fn amounts<C: Cells>(
             continue;
         }
         let value = match column {
-            Some(column) if !by_rules => cells.amount(row, column, &plan.rules, &mut scratch),
+            Some(column) if !by_rules => amount_of(cells, plan, row, column, &mut scratch),
             _ => cost_of(cells, plan, row, &mut scratch).map(|(cost, fell_back)| cost.filter(|_| !fell_back)),
         };
         out.push(value.unwrap_or_else(|fault| {

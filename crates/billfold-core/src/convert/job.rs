@@ -177,6 +177,7 @@ pub fn convert(
     let n_workers = dataset::workers(options.threads);
     let progress = Arc::clone(&options.progress);
     let mut counts = RowCounts::default();
+    let mut seen_views = Vec::new();
     for (nth, (bill, stream)) in opened.bills.iter().zip(opened.streams).enumerate() {
         outcome.warnings.extend(
             bill.notes
@@ -214,7 +215,9 @@ pub fn convert(
             rows_rejected: read.n_rejected,
         });
         counts.add(&read.counts);
+        seen_views.push((bill, read.counts.views));
     }
+    dataset::check_views(seen_views)?;
     outcome.notes = counts.notes().collect();
     outcome.rows_written = outcome.rows_read - outcome.rows_rejected;
     if !options
@@ -313,7 +316,7 @@ fn read_bill(
     let mut read = BillRead::default();
     let mut next_line = bill.first_line();
     for (part, place) in parts {
-        let first_row = place.first_row.unwrap_or(read.counts.read);
+        let first_row = place.first_row.unwrap_or_else(|| read.counts.n_records());
         let first_line = place.lines.first(&mut next_line);
         read.counts.add(&part.counts);
         read.counts.blank += place.n_blank;

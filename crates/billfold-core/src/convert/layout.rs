@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::charge::schema::{
-    self, BILLED_COST, BILLING_CURRENCY, ColumnKind, EFFECTIVE_COST, TAGS, normalised_header,
+    self, BILLED_COST, BILLING_CURRENCY, CHARGE_PERIOD_END, ColumnKind, EFFECTIVE_COST, TAGS,
+    normalised_header,
 };
 use crate::error::{Error, Result};
 use crate::ingest::bill::Bill;
@@ -155,7 +156,8 @@ pub(super) fn feeds(bill: &Bill, name: &str, default_currency: Option<Currency>)
     match name {
         TAGS => binding.tag_column.is_some() || !binding.tag_columns.is_empty(),
         BILLING_CURRENCY => {
-            binding.find(name).is_some()
+            // JSON is bound to a column that may come; whether it does is seen when rows are read.
+            binding.find(name).is_some_and(|header| header < bill.n_headers())
                 || default_currency.is_some()
                 || Currency::parse(binding.format.cells.currency.as_bytes()).is_some()
         }
@@ -163,6 +165,7 @@ pub(super) fn feeds(bill: &Bill, name: &str, default_currency: Option<Currency>)
             binding.find(name).is_some()
                 || (!binding.format.effective.is_empty() && binding.find(BILLED_COST).is_some())
         }
+        CHARGE_PERIOD_END => binding.find(name).is_some() || binding.format.cells.lasts.is_some(),
         name => binding.find(name).is_some(),
     }
 }
@@ -222,6 +225,7 @@ impl Layout {
             binding.columns.values().any(|c| *c == header)
                 || binding.tag_column == Some(header)
                 || binding.tag_columns.iter().any(|(c, _)| *c == header)
+                || binding.lists.iter().any(|list| list.column == header)
                 || binding.headers.names[header].trim_start_matches('\u{feff}') == MARK.0
         };
         let mut taken = BTreeMap::new();
@@ -252,6 +256,13 @@ impl Layout {
             taken.insert(place, header);
         }
         taken
+    }
+
+    /// Whether the file has this column of the schema.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns
+            .iter()
+            .any(|c| matches!(c.role, Role::Schema(n, _) if n == name))
     }
 
     fn unused(&self, name: &str) -> String {

@@ -7,7 +7,7 @@ use crate::ingest::csv::{
     Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
 
@@ -31,6 +31,8 @@ pub(crate) struct CsvStream {
     chunker: Chunker,
     reader: Box<dyn Read + Send>,
     packing: Packing,
+    /// Whether the last chunk ended with a line end.
+    pub ends_with_newline: bool,
 }
 
 impl CsvShape {
@@ -61,7 +63,7 @@ impl CsvShape {
                 ));
             };
             if !record.complete && !head.whole {
-                if head.sample.len() > MAX_HEADER {
+                if head.sample.len() >= MAX_HEADER {
                     return Err(Error::limit("limit.record", "the header is longer than 16 MiB"));
                 }
                 head.grow()?;
@@ -132,6 +134,7 @@ impl CsvShape {
             chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD).without_lines(),
             reader: Box::new(sample.chain(head.rest)),
             packing: head.packing,
+            ends_with_newline: true,
         }
     }
 
@@ -162,10 +165,13 @@ impl CsvShape {
                         );
                     }
                     RecordStatus::Malformed { kind, offset } => {
-                        judged.refuse(row, malformed(kind, &records, offset));
+                        judged.refuse(row, malformed(kind, &records, row, offset));
                     }
                 }
             }
+        }
+        if chunk.bytes.len() > MAX_FIELD {
+            refuse_long_fields(&records, &mut judged);
         }
         for (row, offset) in records.invalid_utf8() {
             judged.refuse(
@@ -186,8 +192,19 @@ impl CsvShape {
     }
 }
 
-fn malformed(kind: Malformed, records: &Records<'_>, offset: usize) -> Fault {
-    let rest = records.bytes_from(offset);
+/// A row that is shorter than a field may be needs no look at its fields.
+fn refuse_long_fields(records: &Records<'_>, judged: &mut Judged) {
+    for row in (0..records.len()).filter(|row| records.span(*row).len() > MAX_FIELD) {
+        let fields = (0..records.record(row).n_fields).map(|column| (column, records.field(row, column).raw));
+        if let Some((column, text)) = fields.into_iter().find(|(_, text)| text.len() > MAX_FIELD) {
+            judged.refuse(row, Fault::too_long(Some(column), text));
+        }
+    }
+}
+
+fn malformed(kind: Malformed, records: &Records<'_>, row: usize, offset: usize) -> Fault {
+    // To the end of the row and no further: what follows it in the chunk depends on the size of chunks.
+    let rest = &records.bytes_from(offset)[..records.record(row).end.saturating_sub(offset)];
     let expected = match kind {
         Malformed::AfterQuote => "a separator or the end of the line behind the closing quote".to_owned(),
         Malformed::BareQuote => "quotes around the field, and quotes inside it doubled".to_owned(),
@@ -228,6 +245,9 @@ impl CsvStream {
         let chunk = self.chunker.next_chunk(&mut reader);
         if let Some(error) = failed {
             return Err(read_error(self.packing, &error));
+        }
+        if let Ok(Some(chunk)) = &chunk {
+            self.ends_with_newline = matches!(chunk.bytes.last(), Some(b'\n' | b'\r'));
         }
         chunk
     }

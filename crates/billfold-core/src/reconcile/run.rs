@@ -115,6 +115,7 @@ pub fn reconcile(
         &mut on_reject,
         |state: &mut InvoiceSums, batch| state.update(batch),
     )?;
+    dataset::check_views(dataset::views_of(&ready, &reports))?;
     let mut merged = InvoiceSums::new(without_tax);
     for state in &states {
         merged.merge(state)?;
