@@ -103,9 +103,12 @@ fn cells(verdict: &Verdict) -> [String; 10] {
 fn write_text(found: &Reconciliation, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = vec![HEADERS.map(str::to_owned)];
     lines.extend(found.verdicts.iter().map(|verdict| {
-        cells(verdict).map(|cell| match cell.is_empty() {
-            true => "-".to_owned(),
-            false => Printable(&cell).to_string(),
+        cells(verdict).map(|cell| {
+            if cell.is_empty() {
+                "-".to_owned()
+            } else {
+                Printable(&cell).to_string()
+            }
         })
     }));
     let widths: [usize; 10] =

@@ -238,17 +238,13 @@ fn instants<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &mut 
             continue;
         }
         match plan.rules.instant(cell) {
-            Ok(None) if column == plan.start && is_total(cells, plan, row) => {
+            Ok(None) | Err(_) if column == plan.start && is_total(cells, plan, row) => {
                 judged.leave_out(row, LeftOut::Total);
                 out.push(None);
             }
             Ok(instant) => {
                 last = Some((cell.to_vec(), instant));
                 out.push(instant);
-            }
-            Err(_) if column == plan.start && is_total(cells, plan, row) => {
-                judged.leave_out(row, LeftOut::Total);
-                out.push(None);
             }
             Err(error) => {
                 let mut fault = Fault::time(error, column, cell);

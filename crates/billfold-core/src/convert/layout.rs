@@ -88,6 +88,7 @@ const FOCUS: &[(&str, &str)] = &[
     ("resource_id", "ResourceId"),
     ("resource_name", "ResourceName"),
     ("resource_type", "ResourceType"),
+    ("resource_group_id", "x_ResourceGroupName"),
     ("charge_category", "ChargeCategory"),
     ("charge_class", "ChargeClass"),
     ("charge_frequency", "ChargeFrequency"),
