@@ -224,7 +224,7 @@ fn n13_sums_by_invoice_that_differ_from_the_invoices_end_with_1() {
     );
     for (amount, exit, difference) in [("0.3", 0, "0"), ("0.29", 0, "0.01"), ("7.3", 1, "-7")] {
         let ran = crate::support::command(
-            &format!("reconcile --format csv --invoices {}", invoices(amount)),
+            &format!("reconcile --format csv --invoices {} {{}}", invoices(amount)),
             &bill,
         );
         assert_eq!(ran.exit, exit, "{amount}: {}", ran.stderr);

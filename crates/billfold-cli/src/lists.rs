@@ -15,6 +15,7 @@ use crate::usage;
 
 /// The built-in formats as TOML, for people who write a mapping file of their own.
 const TEXTS: &[&str] = &[
+    include_str!("../../billfold-core/src/ingest/formats/billfold-charges.toml"),
     include_str!("../../billfold-core/src/ingest/formats/focus.toml"),
     include_str!("../../billfold-core/src/ingest/formats/aws-cur.toml"),
     include_str!("../../billfold-core/src/ingest/formats/qingcloud-records.toml"),

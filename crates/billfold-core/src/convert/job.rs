@@ -402,7 +402,7 @@ mod tests {
             String::from("BilledCost,ListCost,BillingCurrency,ChargePeriodStart,ServiceName,Tags\n");
         for i in 0..500u32 {
             let cost = match i % 7 {
-                0 => "12345678901234567890123456789012345678",
+                0 => "12345678901234567890123456789012345",
                 1 => "0.00000000000000000000000000000000000001",
                 2 => "-0.5",
                 _ => "1.25",
