@@ -233,6 +233,11 @@ impl Format {
         Ok(format)
     }
 
+    /// The formats that come with billfold as the text of their files, for people who write their own.
+    pub fn built_in_texts() -> &'static [&'static str] {
+        BUILT_IN
+    }
+
     /// The formats that come with billfold.
     pub fn built_in() -> Result<Vec<Arc<Format>>> {
         BUILT_IN
