@@ -350,28 +350,32 @@ fn check_views(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
     Ok(())
 }
 
-/// A file in which no row has the cost that is asked for would answer zero; that is refused.
+/// A run in which no row has the cost that is asked for would answer zero; that is refused. All files
+/// are judged together, so that cutting a bill into parts changes nothing.
 ///
-/// Errors: `schema.empty_column`, unless empty files are allowed.
+/// Errors: `schema.empty_column`, unless empty columns are allowed.
 fn check_costs(plan: &Plan, ready: &[Ready], reports: &[BillReport], allow_empty: bool) -> Result<()> {
-    // A column that was named by its header is what was asked for, empty or not.
-    if plan.query.metric.column().is_none() {
+    // A column that was named by its header is what was asked for, empty or not. And what stands in row
+    // groups left unread is not known, and must not decide whether there is an answer.
+    let seen_whole = reports.iter().all(|report| report.n_skipped == 0);
+    if allow_empty || plan.query.metric.column().is_none() || !seen_whole {
         return Ok(());
     }
-    for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
-        let kept = report.counts.read - report.n_rejected;
-        if allow_empty || kept == 0 || report.counts.cost_empty < kept {
-            continue;
-        }
-        let message = format!(
-            "none of {kept} rows has a value for the {} cost",
-            plan.query.metric
-        );
-        return Err(Error::file("schema.empty_column", message)
-            .in_source(&bill.source.name)
-            .hint("choose another --metric, or take it for zero with --allow-empty"));
+    let n_kept: u64 = reports.iter().map(|r| r.counts.read - r.n_rejected).sum();
+    let n_empty: u64 = reports.iter().map(|r| r.counts.cost_empty).sum();
+    if n_kept == 0 || n_empty < n_kept {
+        return Ok(());
     }
-    Ok(())
+    let message = format!(
+        "none of {n_kept} rows has a value for the {} cost",
+        plan.query.metric
+    );
+    let error = Error::file("schema.empty_column", message)
+        .hint("choose another --metric, or take it for zero with --allow-empty");
+    Err(match ready {
+        [only] => error.in_source(&only.bill.source.name),
+        _ => error,
+    })
 }
 
 fn account(ready: &[Ready], reports: &[BillReport], finished: &Finished) -> Result<Receipt> {
