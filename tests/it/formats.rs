@@ -446,6 +446,64 @@ fn a_mapping_of_ones_own_goes_before_a_shipped_format() {
     ask(text).mapping(mapping).gives("USD 2 of 1");
 }
 
+#[test]
+fn an_inspection_leaves_out_what_an_answer_leaves_out() {
+    let folder = Folder::new();
+    let look = |text: &str| {
+        let path = folder.put("bill.csv", text);
+        dataset::inspect(&[path], &RunOptions::default())
+            .unwrap()
+            .remove(0)
+    };
+    let alibaba = "账期,产品Code,账单开始时间,账单结束时间,应付金额\n202403,ecs,2024-03-01 00:00:00,2024-03-01 01:00:00,1.5\n合计,,,,1.5\n";
+    let found = look(alibaba);
+    assert_eq!((found.rows, found.rows_rejected), (1, 0), "{:?}", found.rejects);
+    assert_eq!(money(&found.totals[0].sums), "CNY 1.5");
+    assert!(found.odd.contains(&"1 total lines".to_owned()), "{:?}", found.odd);
+    let gcp =
+        "usage_start_time,project.id,cost,currency,credits\n2024-03-01,p,1,USD,\"[{'amount': -0.25}]\"\n";
+    let found = look(gcp);
+    let credits = found
+        .totals
+        .iter()
+        .find(|t| t.header == "credits[].amount")
+        .unwrap();
+    assert_eq!(money(&credits.sums), "USD -0.25");
+}
+
+/// The column lists of Azure's own export schemas, with and without a row of nothing.
+#[test]
+fn the_published_schemas_of_azure_are_recognised() {
+    let Some(root) = crate::support::shared_data() else {
+        return;
+    };
+    let folder =
+        root.join("finops-toolkit/src/templates/finops-hub/modules/Microsoft.CostManagement/Exports/schemas");
+    for (name, format) in [
+        ("actualcost_c360-2025-04", "azure-cost EA"),
+        ("amortizedcost_c360-2025-04", "azure-cost EA"),
+        ("focuscost_1.0-preview(v1)", "focus 1.0-preview"),
+        ("focuscost_1.0", "focus 1.0"),
+        ("focuscost_1.0r2", "focus 1.0"),
+        ("focuscost_1.2-preview", "focus 1.2"),
+        ("focuscost_1.2", "focus 1.2"),
+    ] {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mappings = schema["translator"]["mappings"].as_array().unwrap();
+        let columns: Vec<&str> = mappings
+            .iter()
+            .map(|m| m["source"]["name"].as_str().unwrap())
+            .collect();
+        let own = Folder::new();
+        let path = own.put("export.csv", format!("{}\n", columns.join(",")));
+        let found = dataset::inspect(&[path], &RunOptions::default())
+            .unwrap()
+            .remove(0);
+        assert_eq!(found.format, format, "{name}");
+    }
+}
+
 /// Rows and sum by key, period and currency.
 type Lines = Vec<(String, u64, String)>;
 
