@@ -18,13 +18,16 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def column(task: dict, header: str) -> str:
+    """A column of the bill. Those of CSV go by their place: AWS has tags whose names differ in case only."""
+    return name(header) if task["carrier"] == "parquet" else f"c{task['header'].index(header)}"
+
+
 def source(task: dict) -> str:
     if task["carrier"] == "parquet":
         return f"read_parquet({text(task['file'])})"
-    types = {column: "VARCHAR" for column in task["header"]}
-    types[task["cost"]] = "DECIMAL({}, {})".format(*task["decimal"])
-    types[task["time"]] = "TIMESTAMP"
-    columns = ", ".join(f"{text(column)}: {text(kind)}" for column, kind in types.items())
+    types = {task["cost"]: "DECIMAL({}, {})".format(*task["decimal"]), task["time"]: "TIMESTAMP"}
+    columns = ", ".join(f"{column(task, header)}: {text(types.get(header, 'VARCHAR'))}" for header in task["header"])
     return (
         f"read_csv({text(task['file'])}, auto_detect = false, header = true, delim = ',', quote = '\"', "
         f"escape = '\"', columns = {{{columns}}})"
@@ -32,7 +35,7 @@ def source(task: dict) -> str:
 
 
 def query(task: dict) -> str:
-    time = name(task["time"])
+    time = column(task, task["time"])
     period = {
         "total": "''",
         "monthly": f"date_trunc('month', {time}::TIMESTAMP)::DATE",
@@ -40,19 +43,19 @@ def query(task: dict) -> str:
     }[task["duration"]]
     columns = [
         f"{period} AS period",
-        f"{name(task['currency'])} AS currency",
-        f"{name(task['cost'])} AS cost",
+        f"{column(task, task['currency'])} AS currency",
+        f"{column(task, task['cost'])} AS cost",
     ]
     for dimension in task["by"]:
         if dimension == "tag_id":
-            tags = name(task["tags"])
+            tags = column(task, task["tags"])
             # Unnesting an empty list would drop the row, which belongs to the group of the untagged.
             columns.append(
                 f"unnest(CASE WHEN {tags} IS NULL OR {tags} = '[]' THEN [''] "
                 f"ELSE from_json({tags}, '[\"VARCHAR\"]') END) AS tag_id"
             )
         else:
-            columns.append(f"{name(task['columns'][dimension])} AS {dimension}")
+            columns.append(f"{column(task, task['columns'][dimension])} AS {dimension}")
     keys = ", ".join([*task["by"], "period", "currency"])
     return (
         f"SELECT {keys}, sum(cost) AS cost, count(*) AS charges "

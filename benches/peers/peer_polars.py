@@ -40,8 +40,8 @@ def scan(task: dict) -> pl.LazyFrame:
         else:
             columns.append(pl.col(task["columns"][name]).alias(name))
     frame = frame.select(columns)
-    # An empty list explodes to a null, which is the group of the untagged.
-    return frame.explode("tag_id") if "tag_id" in task["by"] else frame
+    # An empty list becomes a null, which is the group of the untagged.
+    return frame.explode("tag_id", empty_as_null=True) if "tag_id" in task["by"] else frame
 
 
 def main() -> None:
