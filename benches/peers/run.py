@@ -208,7 +208,8 @@ def report(options: argparse.Namespace, folder: Path) -> list[str]:
     starts = {engine: measure(peer_command(engine, {"file": "", "threads": THREADS})) for engine in PEERS}
     shown = ", ".join(f"{engine} {cells(cost)}" for engine, cost in starts.items())
     print(f"- In the peers' figures, for starting Python and loading the library: {shown}\n")
-    print("CPU s / wall s / peak MiB; the ratios are billfold ÷ the better peer, below 1 is less than either.\n")
+    print("CPU s / wall s / peak MiB; the ratios are billfold ÷ the better peer, below 1 is less than either.")
+    print("billfold's groups leave in the order of their keys, the peers' as they come.\n")
     print(f"| work | groups | {' | '.join(ENGINES)} | CPU ratio | wall ratio |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     missed = []
@@ -219,7 +220,7 @@ def report(options: argparse.Namespace, folder: Path) -> list[str]:
         print(row(work, n_groups, costs), flush=True)
         if options.short and costs["billfold"].peak > SHORT_PEAK_MIB:
             missed.append(f"{work.name}: {costs['billfold'].peak:.0f} MiB, more than {SHORT_PEAK_MIB}")
-    print(f"\nAll {len(works)} answers are the same in all engines, to the last digit.")
+    print(f"\nEvery answer was the same in all engines, to the last digit ({len(works)} of {len(works)}).")
     return missed
 
 
