@@ -40,6 +40,8 @@ pub(crate) fn while_showing<T>(show: bool, progress: &Progress, work: impl FnOnc
 fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
     let (bytes, total, rows) = progress.snapshot();
     let per_second = u128::from(rows) * 1000 / elapsed.as_millis().max(1);
+    // First, so that no draw is without it.
+    bar.set_message(format!("{rows} rows, {per_second}/s"));
     let template = if total == 0 {
         "{bytes} read, {msg}"
     } else {
@@ -52,5 +54,4 @@ fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
         bar.set_length(total);
     }
     bar.set_position(bytes);
-    bar.set_message(format!("{rows} rows, {per_second}/s"));
 }

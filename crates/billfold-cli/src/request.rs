@@ -61,9 +61,13 @@ impl Request {
         let output = args.output.output.as_deref().map_or(Ok(Target::Stdout), target)?;
         let receipt = args.receipt.as_deref().map(target).transpose()?;
         let rejects = args.rejects.as_deref().map(target).transpose()?;
+        if rejects == Some(Target::Stdout) {
+            return Err(usage("--rejects needs a file: standard output is the answer's"));
+        }
         let targets = [Some(&output), receipt.as_ref(), rejects.as_ref()];
         for (i, target) in targets.iter().enumerate() {
-            if target.is_some() && targets[..i].contains(target) {
+            let is_device = matches!(target, Some(Target::Device(_)) | None);
+            if !is_device && targets[..i].contains(target) {
                 return Err(usage("--output, --receipt and --rejects name one file twice"));
             }
         }
@@ -348,6 +352,8 @@ mod tests {
             "--by a --by a",
             "--output nowhere/at/all.csv",
             "--receipt ./same.json --output same.json",
+            "--receipt -",
+            "--rejects -",
         ] {
             assert!(resolve(line).is_err(), "{line}");
         }

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
         options.on_reject = Some(Box::new(move |diagnostic| {
             let opened = match file {
                 Some(file) => file,
-                None => match open_rejects(target) {
+                None => match NewFile::create(target) {
                     Ok(new) => file.insert(new),
                     Err(e) => {
                         *error = Some(e);
@@ -57,6 +57,17 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     };
     tell_outcome(&outcome, &request, io, reporter);
 
+    // All files are written before the first one takes its place: a run that fails leaves nothing.
+    let mut files = Vec::new();
+    if let Some(target) = &request.rejects {
+        files.push(match reject_file {
+            Some(file) => file,
+            None => NewFile::create(target)?,
+        });
+    }
+    if let Some(target) = &request.receipt {
+        files.extend(write_receipt(&outcome.receipt, target, io)?);
+    }
     if let Some(answer) = &outcome.answer {
         let told = Told {
             answer,
@@ -65,17 +76,10 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
             csv: request.csv,
             places: request.places,
         };
-        output::write(&told, request.format, &request.output, io)?;
+        files.extend(output::write(&told, request.format, &request.output, io)?);
     }
-    if let Some(target) = &request.rejects {
-        let file = match reject_file {
-            Some(file) => file,
-            None => open_rejects(target)?,
-        };
+    for file in files {
         file.finish()?;
-    }
-    if let Some(target) = &request.receipt {
-        write_receipt(&outcome.receipt, target, io)?;
     }
     if let Some(error) = outcome.error() {
         return Err(error);
@@ -84,14 +88,6 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
         reporter.note(io, "receipt", line);
     }
     Ok(Exit::Done)
-}
-
-/// Rejected rows go to a file; standard output is the answer's.
-fn open_rejects(target: &Target) -> Result<NewFile> {
-    match target {
-        Target::Stdout => Err(crate::usage("--rejects needs a file")),
-        target => NewFile::create(target),
-    }
 }
 
 fn tell_outcome(outcome: &Outcome, request: &Request, io: &mut Io<'_>, reporter: Reporter) {
@@ -118,18 +114,20 @@ fn tell_outcome(outcome: &Outcome, request: &Request, io: &mut Io<'_>, reporter:
     }
 }
 
-fn write_receipt(receipt: &Receipt, target: &Target, io: &mut Io<'_>) -> Result<()> {
+/// Writes the receipt, into a file that is not in its place yet or to standard output.
+fn write_receipt(receipt: &Receipt, target: &Target, io: &mut Io<'_>) -> Result<Option<NewFile>> {
     let view = ReceiptView::from(receipt);
     if *target == Target::Stdout {
         return to_stdout(io, |out| {
             serde_json::to_writer_pretty(&mut *out, &view)?;
             out.write_all(b"\n")
-        });
+        })
+        .map(|()| None);
     }
     let mut file = NewFile::create(target)?;
     serde_json::to_writer_pretty(&mut file, &view)
         .map_err(std::io::Error::from)
         .and_then(|()| std::io::Write::write_all(&mut file, b"\n"))
         .map_err(|e| file.write_error(&e))?;
-    file.finish()
+    Ok(Some(file))
 }

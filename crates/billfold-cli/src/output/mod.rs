@@ -56,8 +56,13 @@ pub(crate) fn check_terminal(format: AnswerFormat, target: &Target, io: &Io<'_>)
     Ok(())
 }
 
-/// Writes an answer to its target, whole or, for a file, not at all.
-pub(crate) fn write(told: &Told<'_>, format: AnswerFormat, target: &Target, io: &mut Io<'_>) -> Result<()> {
+/// Writes an answer to standard output, or into a file that is not in its place yet.
+pub(crate) fn write(
+    told: &Told<'_>,
+    format: AnswerFormat,
+    target: &Target,
+    io: &mut Io<'_>,
+) -> Result<Option<NewFile>> {
     if *target == Target::Stdout {
         let screen = Screen {
             color: io.stdout_is_terminal && !io.no_color,
@@ -67,11 +72,15 @@ pub(crate) fn write(told: &Told<'_>, format: AnswerFormat, target: &Target, io: 
         let written = render(told, format, screen, &mut out)
             .and_then(|()| out.flush().map_err(|e| cannot("standard output", &e)));
         // A reader that has seen enough (`| head`) is no error.
-        return if out.is_broken { Ok(()) } else { written };
+        return if out.is_broken {
+            Ok(None)
+        } else {
+            written.map(|()| None)
+        };
     }
     let mut file = NewFile::create(target)?;
     render(told, format, Screen::default(), &mut file)?;
-    file.finish()
+    Ok(Some(file))
 }
 
 #[cold]
