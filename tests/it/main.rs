@@ -1,1 +1,31 @@
-//! In the making.
+//! The product seen from outside, in one binary.
+//!
+//! `support` makes bills and runs questions, `oracles` compares with the control totals of real exports,
+//! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
+//! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
+//! the house.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set its scene has failed"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read files of their own and of the source tree"
+)]
+
+mod catalogue;
+mod catalogue_a;
+mod catalogue_b;
+mod catalogue_c;
+mod catalogue_d;
+mod catalogue_i;
+mod catalogue_j;
+mod catalogue_n;
+mod determinism;
+mod exits;
+mod layers;
+mod oracles;
+mod support;

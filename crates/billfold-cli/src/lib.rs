@@ -12,6 +12,7 @@
 //! no file of a bill is opened here: that is `billfold_core::dataset`. The environment is looked at in
 //! [`Io::process`] only, and changes nothing but colours on a terminal.
 
+#![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
 
 mod args;

@@ -55,7 +55,7 @@ impl Default for RunOptions<'_> {
             delimiter: None,
             encoding: None,
             allow_empty: false,
-            chunk_bytes: 1 << 20,
+            chunk_bytes: 1 << 18,
             progress: Arc::default(),
         }
     }

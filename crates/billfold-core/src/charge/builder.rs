@@ -297,6 +297,7 @@ impl TagBuilder {
                 keys: &mut self.keys,
                 values: &mut self.values,
                 first: self.offsets[code as usize] as usize,
+                seen: HashTable::new(),
             });
             self.offsets.push(self.keys.len() as i32);
         }
@@ -322,26 +323,58 @@ impl TagBuilder {
     }
 }
 
-/// Takes the tags of one set. A key that comes twice keeps its first value.
+/// Takes the tags of one set. The same key with the same value counts once.
 #[derive(Debug)]
 pub struct TagSink<'a> {
     keys: &'a mut Vec<String>,
     values: &'a mut Vec<Option<String>>,
     first: usize,
+    /// Places of the tags of this set by their hash, from [`TagSink::FEW`] tags on.
+    seen: HashTable<usize>,
 }
 
 impl TagSink<'_> {
+    /// Tags up to which looking at each of them is cheaper than hashing.
+    const FEW: usize = 32;
+
     /// Adds a tag to the set.
     pub fn push(&mut self, key: &str, value: Option<&str>) {
-        // Sets are small; ids may repeat with other values only in broken exports.
-        let known = self.keys[self.first..]
-            .iter()
-            .zip(&self.values[self.first..])
-            .any(|(k, v)| k == key && v.as_deref() == value);
-        if !known {
-            self.keys.push(key.to_owned());
-            self.values.push(value.map(str::to_owned));
+        if self.keys.len() - self.first < Self::FEW {
+            if (self.first..self.keys.len()).any(|at| self.is(at, key, value)) {
+                return;
+            }
+        } else if self.seen_before(key, value) {
+            return;
         }
+        self.keys.push(key.to_owned());
+        self.values.push(value.map(str::to_owned));
+    }
+
+    fn is(&self, at: usize, key: &str, value: Option<&str>) -> bool {
+        self.keys[at] == key && self.values[at].as_deref() == value
+    }
+
+    /// Whether the set has the tag; if not, its place is taken for known from here on.
+    fn seen_before(&mut self, key: &str, value: Option<&str>) -> bool {
+        let hasher = foldhash::fast::FixedState::default();
+        let hash_at = |keys: &[String], values: &[Option<String>], at: usize| {
+            hasher.hash_one((keys[at].as_str(), values[at].as_deref()))
+        };
+        if self.seen.is_empty() {
+            for at in self.first..self.keys.len() {
+                let hash = hash_at(self.keys, self.values, at);
+                let rehash = |at: &usize| hash_at(self.keys, self.values, *at);
+                self.seen.insert_unique(hash, at, rehash);
+            }
+        }
+        let hash = hasher.hash_one((key, value));
+        if self.seen.find(hash, |at| self.is(*at, key, value)).is_some() {
+            return true;
+        }
+        let (keys, values) = (&*self.keys, &*self.values);
+        let rehash = |at: &usize| hash_at(keys, values, *at);
+        self.seen.insert_unique(hash, self.keys.len(), rehash);
+        false
     }
 }
 

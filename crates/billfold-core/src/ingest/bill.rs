@@ -104,10 +104,8 @@ pub struct ChunkReport {
     pub counts: RowCounts,
     /// Refused rows, places relative to the chunk.
     pub faults: Vec<RowFault>,
-    /// Physical line of the chunk's first byte, from 1.
-    pub first_line: Option<u64>,
-    /// Row of the file on which the chunk begins, where the carrier knows it.
-    pub first_row: Option<u64>,
+    /// Where the chunk stands.
+    pub place: ChunkPlace,
 }
 
 /// A worker's memory for decoding.
@@ -233,6 +231,7 @@ impl Bill {
         stamp: Option<Stamp>,
     ) -> Result<Opened> {
         let packing = head.packing;
+        let one_line = head.whole && memchr::memchr(b'\n', head.sample.trim_ascii()).is_none();
         let mut stream = shape.stream(head, options.chunk_bytes);
         let bound = stream.peek_members().and_then(|names| {
             let n_headers = names.len();
@@ -240,7 +239,7 @@ impl Bill {
         });
         let (binding, n_headers) = match bound {
             // Manifests, totals and settings lie beside bills; a file that was not named itself may be one.
-            Err(e) if source.found && shape.layout != Layout::Lines => {
+            Err(e) if source.found && (shape.layout != Layout::Lines || one_line) => {
                 return Ok(Opened::NoBill(e.to_string()));
             }
             other => other?,
@@ -305,6 +304,14 @@ impl Bill {
         })
     }
 
+    /// The physical line behind the header, from 1.
+    pub fn first_line(&self) -> u64 {
+        match &self.carrier {
+            Carrier::Csv(shape) => shape.header_lines + 1,
+            _ => 1,
+        }
+    }
+
     /// Headers that the file really has; a JSON bill is bound to more.
     pub fn n_headers(&self) -> usize {
         self.n_headers
@@ -347,18 +354,19 @@ impl Bill {
         };
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
-                report.first_line = Some(chunk.first_line);
-                let (mut decoded, blank) = shape.visit(chunk, &mut worker.index, Decode(&plan.decode))?;
-                decoded.counts.blank = blank;
+                let (mut decoded, n_lines, n_blank) =
+                    shape.visit(chunk, &mut worker.index, Decode(&plan.decode))?;
+                decoded.counts.blank = n_blank;
+                report.place.lines = Lines::Count(n_lines);
                 take(&mut report, decoded)?;
             }
             (TaskKind::Json(chunk), Carrier::Json(_)) => {
-                report.first_line = Some(chunk.first_line);
+                report.place.lines = Lines::From(chunk.first_line);
                 let decoded = JsonShape::visit(chunk, &plan.decode, Decode(&plan.decode))?;
                 take(&mut report, decoded)?;
             }
             (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
-                report.first_row = Some(group.first_row);
+                report.place.first_row = Some(group.first_row);
                 let (source, count) = (&self.source, &self.options.bytes_read);
                 let visitor = || Decode(&plan.decode);
                 shape.visit(source, count, *group, &plan.decode, visitor, |decoded| {
@@ -373,10 +381,40 @@ impl Bill {
 
 /// Where a chunk stands in its file.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ChunkPlace {
+pub struct ChunkPlace {
+    /// Row of the file on which the chunk begins, where the carrier knows it.
     pub first_row: Option<u64>,
-    pub first_line: Option<u64>,
+    /// Its physical lines.
+    pub lines: Lines,
+    /// Blank lines in it.
     pub n_blank: u64,
+}
+
+/// What is known of a chunk's physical lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Lines {
+    /// The carrier has none.
+    #[default]
+    None,
+    /// The line on which the chunk begins, from 1.
+    From(u64),
+    /// How many there are; the chunks before it tell where it begins.
+    Count(u64),
+}
+
+impl Lines {
+    /// The line on which the chunk begins; `next_line` is where a chunk that only counts its lines does.
+    pub fn first(self, next_line: &mut u64) -> Option<u64> {
+        match self {
+            Lines::None => None,
+            Lines::From(line) => Some(line),
+            Lines::Count(n) => {
+                let first = *next_line;
+                *next_line += n;
+                Some(first)
+            }
+        }
+    }
 }
 
 impl Bill {
@@ -390,10 +428,10 @@ impl Bill {
     ) -> Result<ChunkPlace> {
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
-                let ((), n_blank) = shape.visit(chunk, &mut worker.index, visitor(&plan.decode))?;
+                let ((), n_lines, n_blank) = shape.visit(chunk, &mut worker.index, visitor(&plan.decode))?;
                 Ok(ChunkPlace {
                     first_row: None,
-                    first_line: Some(chunk.first_line),
+                    lines: Lines::Count(n_lines),
                     n_blank,
                 })
             }
@@ -401,7 +439,7 @@ impl Bill {
                 JsonShape::visit(chunk, &plan.decode, visitor(&plan.decode))?;
                 Ok(ChunkPlace {
                     first_row: None,
-                    first_line: Some(chunk.first_line),
+                    lines: Lines::From(chunk.first_line),
                     n_blank: 0,
                 })
             }
@@ -417,7 +455,7 @@ impl Bill {
                 )?;
                 Ok(ChunkPlace {
                     first_row: Some(group.first_row),
-                    first_line: None,
+                    lines: Lines::None,
                     n_blank: 0,
                 })
             }
@@ -474,15 +512,22 @@ impl BillStream {
         self.next_index
     }
 
-    /// The next chunk; None after the last.
+    /// The next chunk; None after the last. `done` is a decoded chunk whose memory may be used again.
     ///
     /// Errors: io, broken packing or structure, and `source.changed` at the end of a file that changed.
-    pub fn next_task(&mut self, bill: &Bill) -> Result<Option<Task>> {
-        let kind = match &mut self.inner {
-            StreamKind::Csv(stream) => stream.next_chunk()?.map(TaskKind::Csv),
-            StreamKind::Json(stream) => stream.next_chunk()?.map(TaskKind::Json),
-            StreamKind::Parquet(groups) => groups.next().map(TaskKind::RowGroup),
-            StreamKind::Empty => None,
+    pub fn next_task(&mut self, bill: &Bill, done: Option<Task>) -> Result<Option<Task>> {
+        let done = done.map(|task| task.kind);
+        let kind = match (&mut self.inner, done) {
+            (StreamKind::Csv(stream), Some(TaskKind::Csv(chunk))) => {
+                stream.next_chunk(Some(chunk))?.map(TaskKind::Csv)
+            }
+            (StreamKind::Csv(stream), _) => stream.next_chunk(None)?.map(TaskKind::Csv),
+            (StreamKind::Json(stream), Some(TaskKind::Json(chunk))) => {
+                stream.next_chunk(Some(chunk))?.map(TaskKind::Json)
+            }
+            (StreamKind::Json(stream), _) => stream.next_chunk(None)?.map(TaskKind::Json),
+            (StreamKind::Parquet(groups), _) => groups.next().map(TaskKind::RowGroup),
+            (StreamKind::Empty, _) => None,
         };
         let Some(kind) = kind else {
             bill.source.check_unchanged(self.stamp)?;

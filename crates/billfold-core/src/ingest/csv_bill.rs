@@ -7,7 +7,7 @@ use crate::ingest::csv::{
     Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
 
@@ -22,7 +22,7 @@ pub(crate) struct CsvShape {
     pub dialect: Dialect,
     pub headers: Vec<String>,
     /// Physical lines of the header and the blank lines before it.
-    header_lines: u64,
+    pub header_lines: u64,
     header_bytes: usize,
 }
 
@@ -31,7 +31,6 @@ pub(crate) struct CsvStream {
     chunker: Chunker,
     reader: Box<dyn Read + Send>,
     packing: Packing,
-    header_lines: u64,
 }
 
 impl CsvShape {
@@ -62,7 +61,7 @@ impl CsvShape {
                 ));
             };
             if !record.complete && !head.whole {
-                if head.sample.len() > MAX_HEADER {
+                if head.sample.len() >= MAX_HEADER {
                     return Err(Error::limit("limit.record", "the header is longer than 16 MiB"));
                 }
                 head.grow()?;
@@ -130,20 +129,19 @@ impl CsvShape {
         let mut sample = Cursor::new(head.sample);
         sample.set_position(self.header_bytes as u64);
         CsvStream {
-            chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD),
+            chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD).without_lines(),
             reader: Box::new(sample.chain(head.rest)),
             packing: head.packing,
-            header_lines: self.header_lines,
         }
     }
 
-    /// Hands the cells of a chunk to a visitor; gives its outcome and the number of blank lines.
+    /// Hands the cells of a chunk to a visitor; gives its outcome, and the lines and blank lines of the chunk.
     pub(crate) fn visit<V: CellVisitor>(
         &self,
         chunk: &Chunk,
         index: &mut RecordIndex,
         visitor: V,
-    ) -> Result<(V::Out, u64)> {
+    ) -> Result<(V::Out, u64, u64)> {
         let n_columns = self.headers.len();
         let records = index.index(&chunk.bytes, self.dialect, n_columns)?;
         let mut judged = Judged::new(records.len());
@@ -164,10 +162,13 @@ impl CsvShape {
                         );
                     }
                     RecordStatus::Malformed { kind, offset } => {
-                        judged.refuse(row, malformed(kind, &records, offset));
+                        judged.refuse(row, malformed(kind, &records, row, offset));
                     }
                 }
             }
+        }
+        if chunk.bytes.len() > MAX_FIELD {
+            refuse_long_fields(&records, &mut judged);
         }
         for (row, offset) in records.invalid_utf8() {
             judged.refuse(
@@ -183,12 +184,24 @@ impl CsvShape {
                 },
             );
         }
-        Ok((visitor.visit(&CsvCells { records }, judged)?, records.n_blank()))
+        let out = visitor.visit(&CsvCells { records }, judged)?;
+        Ok((out, records.n_lines(), records.n_blank()))
     }
 }
 
-fn malformed(kind: Malformed, records: &Records<'_>, offset: usize) -> Fault {
-    let rest = records.bytes_from(offset);
+/// A row that is shorter than a field may be needs no look at its fields.
+fn refuse_long_fields(records: &Records<'_>, judged: &mut Judged) {
+    for row in (0..records.len()).filter(|row| records.span(*row).len() > MAX_FIELD) {
+        let fields = (0..records.record(row).n_fields).map(|column| (column, records.field(row, column).raw));
+        if let Some((column, text)) = fields.into_iter().find(|(_, text)| text.len() > MAX_FIELD) {
+            judged.refuse(row, Fault::too_long(Some(column), text));
+        }
+    }
+}
+
+fn malformed(kind: Malformed, records: &Records<'_>, row: usize, offset: usize) -> Fault {
+    // To the end of the row and no further: what follows it in the chunk depends on the size of chunks.
+    let rest = &records.bytes_from(offset)[..records.record(row).end.saturating_sub(offset)];
     let expected = match kind {
         Malformed::AfterQuote => "a separator or the end of the line behind the closing quote".to_owned(),
         Malformed::BareQuote => "quotes around the field, and quotes inside it doubled".to_owned(),
@@ -214,8 +227,12 @@ fn count_lines(bytes: &[u8], newline: u8) -> u64 {
 }
 
 impl CsvStream {
-    /// The next chunk. Its `first_line` counts from the first line of the file.
-    pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    /// The next chunk; `done` is one whose memory may be used again. Lines are counted by who indexes the
+    /// chunk, outside the reader's lock.
+    pub(crate) fn next_chunk(&mut self, done: Option<Chunk>) -> Result<Option<Chunk>> {
+        if let Some(done) = done {
+            self.chunker.recycle(done);
+        }
         // The chunker gives io errors a shape of its own; the packing knows better what they mean.
         let mut failed = None;
         let mut reader = Watched {
@@ -226,11 +243,7 @@ impl CsvStream {
         if let Some(error) = failed {
             return Err(read_error(self.packing, &error));
         }
-        let mut chunk = chunk?;
-        if let Some(chunk) = &mut chunk {
-            chunk.first_line += self.header_lines;
-        }
-        Ok(chunk)
+        chunk
     }
 }
 

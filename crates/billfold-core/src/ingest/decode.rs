@@ -4,7 +4,7 @@
 //! end, with the first of its faults. The order of judgement is fixed (structure, start, end, billing
 //! period, currency, cost), so which fault a row shows does not depend on the question.
 
-use arrow::array::{ArrayRef, DictionaryArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, MapArray};
 use arrow::datatypes::Int32Type;
 
 use crate::charge::batch::{BatchParts, ChargeBatch, RowCounts, RowFault};
@@ -14,6 +14,9 @@ use crate::ingest::plan::{BoundRule, CellReading, CostPlan, DecodePlan, TagPlan}
 use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
 use crate::time::{self, TimeError};
+
+/// Bytes that one field may have, so that a broken file cannot make one id of megabytes.
+pub(crate) const MAX_FIELD: usize = 1 << 20;
 
 /// The cells of a chunk.
 pub(crate) trait Cells {
@@ -33,6 +36,11 @@ pub(crate) trait Cells {
 
     /// The text column as it is, where the carrier has dictionaries.
     fn text_column(&self, _column: usize, _rules: &CellReading) -> Option<Result<TextArray>> {
+        None
+    }
+
+    /// The column's maps, where the carrier has them typed and no row is null text.
+    fn tag_map(&self, _column: usize) -> Option<&MapArray> {
         None
     }
 
@@ -108,6 +116,15 @@ impl Fault {
             column: Some(column),
             text: lossy(text),
             expected: error.expected().to_owned(),
+        }
+    }
+
+    pub(crate) fn too_long(column: Option<usize>, text: &[u8]) -> Self {
+        Fault {
+            code: "limit.field",
+            column,
+            text: lossy(&text[..text.len().min(200)]),
+            expected: format!("a field of at most {MAX_FIELD} bytes (found {})", text.len()),
         }
     }
 
@@ -548,6 +565,11 @@ fn tag_sets<C: Cells>(
     judged: &Judged,
     counts: &mut RowCounts,
 ) -> Result<TextArray> {
+    if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice())
+        && let Some(maps) = cells.tag_map(column)
+    {
+        return map_sets(maps);
+    }
     let mut builder = TagBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
     // The text that identifies a set: the tag column's text, then number and text of each filled tag column.
@@ -567,6 +589,7 @@ fn tag_sets<C: Cells>(
             }
         }
         let column_len = identity.len();
+        let both = column_len > 0 && !tag_plan.columns.is_empty();
         for (i, (column, _)) in tag_plan.columns.iter().enumerate() {
             let cell = cells.cell(row, *column, &mut scratch);
             if !is_null(plan, cell) {
@@ -576,11 +599,16 @@ fn tag_sets<C: Cells>(
                 identity.extend_from_slice(cell);
             }
         }
+        if both {
+            // Without its length the text could be mistaken for a text and columns.
+            identity.extend_from_slice(&(column_len as u32).to_le_bytes());
+        }
+        let end = identity.len() - if both { 4 } else { 0 };
         let code = builder.push(&identity, |sink| {
             let sound =
                 column_len == 0 || tags::parse_tags(&identity[..column_len], tag_plan.ids, sink).is_ok();
             unreadable.push(!sound);
-            let mut rest = &identity[column_len..];
+            let mut rest = &identity[column_len..end];
             while let [_, a, b, c, d, e, f, g, h, tail @ ..] = rest {
                 let column = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
                 let (cell, next) = tail.split_at(u32::from_le_bytes([*e, *f, *g, *h]) as usize);
@@ -589,6 +617,35 @@ fn tag_sets<C: Cells>(
             }
         });
         counts.tags_unreadable += u64::from(unreadable[code as usize]);
+    }
+    builder.finish()
+}
+
+/// The sets of typed maps. A set is known by the lengths and bytes of its keys and values.
+fn map_sets(maps: &MapArray) -> Result<TextArray> {
+    let (keys, values) = (maps.keys().as_string::<i32>(), maps.values().as_string::<i32>());
+    let offsets = maps.value_offsets();
+    let mut builder = TagBuilder::with_capacity(maps.len());
+    let mut identity: Vec<u8> = Vec::new();
+    for row in 0..maps.len() {
+        identity.clear();
+        let entries = if maps.is_null(row) {
+            0..0
+        } else {
+            offsets[row] as usize..offsets[row + 1] as usize
+        };
+        for i in entries.clone() {
+            let (key, value) = (keys.value(i), values.is_valid(i).then(|| values.value(i)));
+            identity.extend_from_slice(&(key.len() as u32).to_le_bytes());
+            identity.extend_from_slice(&value.map_or(u32::MAX, |v| v.len() as u32).to_le_bytes());
+            identity.extend_from_slice(key.as_bytes());
+            identity.extend_from_slice(value.unwrap_or_default().as_bytes());
+        }
+        builder.push(&identity, |sink| {
+            for i in entries {
+                sink.push(keys.value(i), values.is_valid(i).then(|| values.value(i)));
+            }
+        });
     }
     builder.finish()
 }

@@ -83,8 +83,9 @@ impl Feed {
         Ok(())
     }
 
-    /// Hands out the first `at` bytes and keeps the rest. `newline` is what ends a physical line.
-    pub(crate) fn cut(&mut self, at: usize, newline: u8) -> Vec<u8> {
+    /// Hands out the first `at` bytes and keeps the rest. `newline` is what ends a physical line;
+    /// without it lines are not counted.
+    pub(crate) fn cut(&mut self, at: usize, newline: Option<u8>) -> Vec<u8> {
         let rest = self.filled - at;
         let mut next = self.spare.pop().unwrap_or_default();
         if next.len() < rest {
@@ -95,7 +96,9 @@ impl Feed {
         front.truncate(at);
         self.filled = rest;
         self.byte_offset += at as u64;
-        self.line += count_lines(&front, newline);
+        if let Some(newline) = newline {
+            self.line += count_lines(&front, newline);
+        }
         front
     }
 

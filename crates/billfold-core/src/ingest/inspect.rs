@@ -14,7 +14,7 @@ use crate::charge::schema::{
     ColumnKind,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::bill::{Bill, BillPlan, BillStream, Worker};
+use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkPlace, Worker};
 use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, place_fault};
 use crate::ingest::formats::Binding;
 use crate::ingest::plan::DecodePlan;
@@ -118,8 +118,8 @@ impl Looked {
     }
 }
 
-/// Per chunk: what was found, its first row and its first line.
-type Parts = BTreeMap<u64, (Findings, Option<u64>, Option<u64>)>;
+/// Per chunk: what was found, and where it stands.
+type Parts = BTreeMap<u64, (Findings, ChunkPlace)>;
 
 /// Reads a bill whole and says what is in it. `plan` is any plan for it; its columns are added to.
 ///
@@ -145,7 +145,7 @@ pub fn inspect(
             let task = stream
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .next_task(bill)?;
+                .next_task(bill, None)?;
             let Some(task) = task else { return Ok(()) };
             let part = RefCell::new(Findings::default());
             let place = bill.visit(&plan, &task, &mut worker, |plan| Look {
@@ -158,7 +158,7 @@ pub fn inspect(
             parts
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .insert(task.index, (part, place.first_row, place.first_line));
+                .insert(task.index, (part, place));
         }
     };
     let pool = rayon::ThreadPoolBuilder::new()
@@ -180,12 +180,13 @@ pub fn inspect(
     for column in &looked.money {
         all.money.entry(*column).or_default();
     }
-    for (part, first_row, first_line) in parts
+    let mut next_line = bill.first_line();
+    for (part, place) in parts
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)
         .into_values()
     {
-        all.add(part, first_row, first_line)?;
+        all.add(part, place.first_row, place.lines.first(&mut next_line))?;
     }
     Ok(all)
 }

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
 use crate::ingest::csv_bill::Watched;
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, lossy};
+use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::json::{ItemChunk, ItemChunker, Layout, sniff_layout};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::Packing;
@@ -79,12 +79,15 @@ impl JsonShape {
                     text: lossy(&item[..item.len().min(200)]),
                     expected: format!("UTF-8 (byte {} of the item is not)", e.valid_up_to()),
                 }),
-                Ok(text) => slots.read(text, base, cells).err().map(|e| Fault {
-                    code: "json.syntax",
-                    column: None,
-                    text: text.chars().take(200).collect(),
-                    expected: format!("one JSON object ({e})"),
-                }),
+                Ok(text) => match slots.read(text, base, cells) {
+                    Ok(()) => long_member(text),
+                    Err(e) => Some(Fault {
+                        code: "json.syntax",
+                        column: None,
+                        text: text.chars().take(200).collect(),
+                        expected: format!("one JSON object ({e})"),
+                    }),
+                },
             };
             if let Some(fault) = fault {
                 judged.refuse(row, fault);
@@ -101,9 +104,23 @@ impl JsonShape {
     }
 }
 
+/// The fault of a member that is longer than a field may be, whether the question reads it or not.
+fn long_member(text: &str) -> Option<Fault> {
+    if text.len() <= MAX_FIELD {
+        return None;
+    }
+    let members = crate::ingest::tags::members(text)?;
+    let mut values = members.iter().map(|(_, value)| value.get());
+    let long = values.find(|value| value.len() > MAX_FIELD)?;
+    Some(Fault::too_long(None, long.as_bytes()))
+}
+
 impl JsonStream {
-    /// The next chunk.
-    pub(crate) fn next_chunk(&mut self) -> Result<Option<ItemChunk>> {
+    /// The next chunk; `done` is one whose memory may be used again.
+    pub(crate) fn next_chunk(&mut self, done: Option<ItemChunk>) -> Result<Option<ItemChunk>> {
+        if let Some(done) = done {
+            self.chunker.recycle(done);
+        }
         if self.pending.is_some() {
             return Ok(self.pending.take());
         }
@@ -121,7 +138,7 @@ impl JsonStream {
 
     /// The members of the first chunk's objects, in the order in which they are met. The chunk stays to be read.
     pub(crate) fn peek_members(&mut self) -> Result<Vec<String>> {
-        let Some(chunk) = self.next_chunk()? else {
+        let Some(chunk) = self.next_chunk(None)? else {
             return Ok(Vec::new());
         };
         let mut names: Vec<String> = Vec::new();

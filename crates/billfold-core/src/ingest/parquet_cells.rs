@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type,
@@ -98,6 +98,13 @@ impl Cells for ArrowCells<'_> {
             TextArray::try_new(array.keys().clone(), Arc::new(names))
                 .map_err(|e| Error::bug(format!("a dictionary column: {e}"))),
         )
+    }
+
+    fn tag_map(&self, column: usize) -> Option<&MapArray> {
+        let maps = self.column(column)?.as_map_opt()?;
+        let typed =
+            maps.keys().data_type() == &DataType::Utf8 && maps.values().data_type() == &DataType::Utf8;
+        typed.then_some(maps)
     }
 
     fn cost_column(&self, column: usize) -> Option<ArrayRef> {

@@ -6,13 +6,13 @@
 //! Reports of chunks are put back into the order of files and rows before anyone sees them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::charge::ChargeBatch;
 use crate::charge::batch::RowCounts;
 use crate::error::{Diagnostic, Error, Location, Result};
-use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Worker};
+use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Task, Worker};
 use crate::money::Currency;
 use crate::money::{ExactSum, Totals};
 
@@ -53,6 +53,7 @@ struct Order<'a> {
     waiting: Vec<BTreeMap<u64, ChunkReport>>,
     next_chunk: Vec<u64>,
     n_rows: Vec<u64>,
+    next_line: Vec<u64>,
     /// Rejected rows of bills that wait for an earlier bill.
     held: Vec<Vec<Diagnostic>>,
     /// Per bill, its number of chunks, once all were taken.
@@ -88,6 +89,7 @@ pub fn scan<'a, S: Send>(
         waiting: (0..n_bills).map(|_| BTreeMap::new()).collect(),
         next_chunk: vec![0; n_bills],
         n_rows: vec![0; n_bills],
+        next_line: ready.iter().map(|r| r.bill.first_line()).collect(),
         held: vec![Vec::new(); n_bills],
         n_chunks: vec![None; n_bills],
         current: 0,
@@ -97,7 +99,10 @@ pub fn scan<'a, S: Send>(
     let shared = Shared {
         ready,
         lanes: &lanes,
-        opened: AtomicUsize::new(0),
+        open: Mutex::new(OpenLanes {
+            active: Vec::new(),
+            next: 0,
+        }),
         order: &order,
         failed: Mutex::new(None),
         n_workers: states.len(),
@@ -128,11 +133,18 @@ pub fn scan<'a, S: Send>(
 struct Shared<'s, 'a> {
     ready: &'s [Ready],
     lanes: &'s [Lane],
-    /// Lanes before this index may be in use; at most one per worker beyond the finished ones.
-    opened: AtomicUsize,
+    /// The bills being read, at most one per worker.
+    open: Mutex<OpenLanes>,
     order: &'s Mutex<Order<'a>>,
     failed: Mutex<Option<Error>>,
     n_workers: usize,
+}
+
+/// Which lanes are in use.
+struct OpenLanes {
+    active: Vec<usize>,
+    /// The first lane that nobody has begun.
+    next: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -147,8 +159,9 @@ fn work<S>(
     each: &(impl Fn(&mut S, &ChargeBatch) -> Result<()> + Sync),
 ) -> Result<()> {
     let mut worker = Worker::default();
+    let mut done = None;
     while lock(&shared.failed).is_none() {
-        let Some((bill_idx, task)) = next_task(shared)? else {
+        let Some((bill_idx, task)) = next_task(shared, &mut done)? else {
             return Ok(());
         };
         let ready = &shared.ready[bill_idx];
@@ -168,6 +181,8 @@ fn work<S>(
             .add_totals(&cost)
             .map_err(|_| overflow())?;
         order.take(shared.ready, bill_idx, task.index, report)?;
+        drop(order);
+        done = Some(task);
     }
     Ok(())
 }
@@ -179,42 +194,33 @@ fn overflow() -> Error {
 }
 
 /// Takes a chunk from the first bill whose reader is free; waits for one when all are busy.
-fn next_task(shared: &Shared<'_, '_>) -> Result<Option<(usize, crate::ingest::bill::Task)>> {
+fn next_task(shared: &Shared<'_, '_>, done: &mut Option<Task>) -> Result<Option<(usize, Task)>> {
     loop {
-        let opened = shared.opened.load(Ordering::Acquire);
-        let busy: Vec<&Lane> = shared.lanes[..opened]
-            .iter()
-            .filter(|lane| !lane.done.load(Ordering::Acquire))
-            .collect();
-        for lane in &busy {
+        let active = lock(&shared.open).active.clone();
+        for lane in active.iter().map(|idx| &shared.lanes[*idx]) {
             if let Ok(mut stream) = lane.stream.try_lock()
-                && let Some(task) = take_from(shared, lane, &mut stream)?
+                && let Some(task) = take_from(shared, lane, &mut stream, done)?
             {
                 return Ok(Some((lane.ready, task)));
             }
         }
-        if busy.len() < shared.n_workers && opened < shared.lanes.len() {
-            let next =
-                shared
-                    .opened
-                    .compare_exchange(opened, opened + 1, Ordering::AcqRel, Ordering::Acquire);
-            if next.is_ok() {
-                let lane = &shared.lanes[opened];
-                let mut stream = lock(&lane.stream);
-                if let Some(task) = take_from(shared, lane, &mut stream)? {
-                    return Ok(Some((lane.ready, task)));
-                }
+        // All readers are busy: begin another bill, or else wait for one of them.
+        let lane = {
+            let mut open = lock(&shared.open);
+            if open.active.len() < shared.n_workers && open.next < shared.lanes.len() {
+                let idx = open.next;
+                open.next += 1;
+                open.active.push(idx);
+                idx
+            } else if let Some(idx) = open.active.first() {
+                *idx
+            } else {
+                return Ok(None);
             }
-            continue;
-        }
-        let Some(lane) = busy.iter().find(|lane| !lane.done.load(Ordering::Acquire)) else {
-            if shared.opened.load(Ordering::Acquire) < shared.lanes.len() {
-                continue;
-            }
-            return Ok(None);
         };
+        let lane = &shared.lanes[lane];
         let mut stream = lock(&lane.stream);
-        if let Some(task) = take_from(shared, lane, &mut stream)? {
+        if let Some(task) = take_from(shared, lane, &mut stream, done)? {
             return Ok(Some((lane.ready, task)));
         }
     }
@@ -224,13 +230,14 @@ fn take_from(
     shared: &Shared<'_, '_>,
     lane: &Lane,
     stream: &mut Option<BillStream>,
-) -> Result<Option<crate::ingest::bill::Task>> {
+    done: &mut Option<Task>,
+) -> Result<Option<Task>> {
     if lane.done.load(Ordering::Acquire) {
         return Ok(None);
     }
     let ready = &shared.ready[lane.ready];
     let Some(plan) = &ready.plan else {
-        lane.done.store(true, Ordering::Release);
+        shared.close(lane);
         return lock(shared.order).finish(lane.ready, 0).map(|()| None);
     };
     let named = |e: Error| e.in_source(&ready.bill.source.name);
@@ -240,15 +247,22 @@ fn take_from(
     let Some(open) = stream.as_mut() else {
         return Ok(None);
     };
-    let task = open.next_task(&ready.bill).map_err(named)?;
+    let task = open.next_task(&ready.bill, done.take()).map_err(named)?;
     if task.is_none() {
-        lane.done.store(true, Ordering::Release);
+        shared.close(lane);
         let mut order = lock(shared.order);
         order.reports[lane.ready].n_skipped = open.n_skipped;
         order.finish(lane.ready, open.n_tasks())?;
         *stream = None;
     }
     Ok(task)
+}
+
+impl Shared<'_, '_> {
+    fn close(&self, lane: &Lane) {
+        lane.done.store(true, Ordering::Release);
+        lock(&self.open).active.retain(|idx| *idx != lane.ready);
+    }
 }
 
 impl Order<'_> {
@@ -263,7 +277,8 @@ impl Order<'_> {
 
     /// A chunk in its turn: its faults get their places.
     fn put(&mut self, ready: &[Ready], bill: usize, report: ChunkReport) -> Result<()> {
-        let first_row = report.first_row.unwrap_or(self.n_rows[bill]);
+        let first_row = report.place.first_row.unwrap_or(self.n_rows[bill]);
+        let first_line = report.place.lines.first(&mut self.next_line[bill]);
         self.n_rows[bill] += report.counts.read;
         let totals = &mut self.reports[bill];
         totals.counts.add(&report.counts);
@@ -281,8 +296,7 @@ impl Order<'_> {
                 location: Location {
                     source: Some(Arc::clone(&ready[bill].bill.source.name)),
                     record: Some(first_row + fault.row + 1),
-                    line: report
-                        .first_line
+                    line: first_line
                         .zip(fault.lines_before)
                         .map(|(first, before)| first + before),
                     column: fault.column,

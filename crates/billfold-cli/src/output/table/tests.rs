@@ -1,3 +1,5 @@
+//! Tests of the table: what stands where, and what is shown escaped.
+
 use super::*;
 use crate::output::frame::samples::{OTHERS, answer, in_months};
 use billfold_core::query::DimensionSource;

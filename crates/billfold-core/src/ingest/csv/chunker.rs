@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use super::mask::{BLOCK, Block, below, prefix_xor};
+use super::mask::{BLOCK, Block, Portable, below, prefix_xor};
 use super::{Dialect, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{Feed, MAX_CHUNK};
@@ -34,6 +34,7 @@ pub struct Chunker {
     chunk_size: usize,
     max_record: usize,
     next_index: u64,
+    counts_lines: bool,
 }
 
 impl Chunker {
@@ -54,7 +55,15 @@ impl Chunker {
             chunk_size,
             max_record: max_record.clamp(chunk_size.max(4), MAX_CHUNK / 2),
             next_index: 0,
+            counts_lines: true,
         }
+    }
+
+    /// Leaves `first_line` of all chunks at 1, for callers that have the lines counted elsewhere.
+    #[must_use]
+    pub fn without_lines(mut self) -> Self {
+        self.counts_lines = false;
+        self
     }
 
     /// The next chunk of `input`, or None after the last one. Always pass the same reader.
@@ -96,7 +105,7 @@ impl Chunker {
 
     fn cut(&mut self, at: usize) -> Chunk {
         let (first_line, byte_offset) = (self.feed.line(), self.feed.byte_offset());
-        let bytes = self.feed.cut(at, self.scan.newline);
+        let bytes = self.feed.cut(at, self.counts_lines.then_some(self.scan.newline));
         self.scan.first_border = 0;
         self.scan.last_border = 0;
         self.n_scanned -= at;
@@ -131,7 +140,7 @@ impl Chunker {
 /// field it opens, after a closing quote it makes that one half of `""`, anywhere else it is text. So the
 /// state that crosses a block is three bits, and needs no look ahead.
 #[derive(Debug)]
-struct BorderScan {
+pub(super) struct BorderScan {
     delimiter: u8,
     newline: u8,
     /// The next byte stands inside quotes.
@@ -168,13 +177,25 @@ impl BorderScan {
             self.plain(&bytes[at..quote], at);
             at = quote;
         }
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::detected() {
+            super::avx2::border_blocks(self, bytes, at);
+            return;
+        }
+        self.blocks_of::<Portable>(bytes, at);
+    }
+
+    /// Scans `bytes[at..]` block by block.
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    pub(super) fn blocks_of<B: Block>(&mut self, bytes: &[u8], mut at: usize) {
         let (blocks, tail) = bytes[at..].as_chunks::<BLOCK>();
         for block in blocks {
-            self.block(Block::new(block), block, at);
+            self.block(B::new(block), block, at);
             at += BLOCK;
         }
         if !tail.is_empty() {
-            self.block(Block::partial(tail), tail, at);
+            self.block(B::partial(tail), tail, at);
         }
     }
 
@@ -191,8 +212,9 @@ impl BorderScan {
         self.ended_outside(last);
     }
 
-    #[inline]
-    fn block(&mut self, block: Block, bytes: &[u8], base: usize) {
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    fn block(&mut self, block: impl Block, bytes: &[u8], base: usize) {
         let valid = below(bytes.len());
         let Some(&last) = bytes.last() else { return };
         let quotes = block.eq(QUOTE) & valid;

@@ -2,7 +2,7 @@
 //!
 //! The hot loop of CSV reading: a block of 64 bytes becomes a few bit masks, and the set bits offsets.
 
-use super::mask::{BLOCK, Block, below, prefix_xor};
+use super::mask::{BLOCK, Block, Portable, below, prefix_xor};
 use super::records::{Entry, Fault, MALFORMED, RecordIndex, Records};
 use super::scalar::{self, Event};
 use super::{Dialect, QUOTE};
@@ -21,6 +21,8 @@ pub(super) struct Fill<'a> {
     first: usize,
     n_blank: u64,
     blank_bytes: u64,
+    /// Physical line ends, those inside quotes with them.
+    n_lines: u64,
 }
 
 impl<'a> Fill<'a> {
@@ -40,6 +42,7 @@ impl<'a> Fill<'a> {
             first: 0,
             n_blank: 0,
             blank_bytes: 0,
+            n_lines: 0,
         };
         fill.reset();
         fill
@@ -54,6 +57,16 @@ impl<'a> Fill<'a> {
 
     /// Indexes by masks. Says whether all bytes are ASCII, or None where a quoting rule is broken.
     pub(super) fn by_blocks<const QUOTES: bool>(&mut self) -> Option<bool> {
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::detected() {
+            return super::avx2::by_blocks::<QUOTES>(self);
+        }
+        self.by_blocks_of::<Portable, QUOTES>()
+    }
+
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    pub(super) fn by_blocks_of<B: Block, const QUOTES: bool>(&mut self) -> Option<bool> {
         let bytes = self.bytes;
         // Moved out for the loop, so that its length and place stay in registers.
         let mut ends = Offsets {
@@ -65,7 +78,7 @@ impl<'a> Fill<'a> {
         let mut base = 0;
         let mut regular = true;
         for block in blocks {
-            let block = Block::new(block);
+            let block = B::new(block);
             let Some(structural) = masks.next::<QUOTES>(block, !0, bytes, base) else {
                 regular = false;
                 break;
@@ -74,7 +87,7 @@ impl<'a> Fill<'a> {
             base = base.wrapping_add(BLOCK);
         }
         if regular && !tail.is_empty() {
-            let block = Block::partial(tail);
+            let block = B::partial(tail);
             match masks.next::<QUOTES>(block, below(tail.len()), bytes, base) {
                 Some(structural) => ends.push(base, structural, bytes.len()),
                 None => regular = false,
@@ -85,7 +98,8 @@ impl<'a> Fill<'a> {
         if !regular || masks.inside != 0 {
             return None;
         }
-        if !self.records_by_count() {
+        self.n_lines = masks.n_lines as u64;
+        if !self.records_by_count(masks.n_record_ends) {
             self.records_by_line_end();
         }
         Some(bytes.is_ascii())
@@ -95,11 +109,10 @@ impl<'a> Fill<'a> {
     ///
     /// When each of these records ends at a line end, and the chunk has no line end besides, then every
     /// record is regular, none is blank, and no line end was looked for in vain.
-    fn records_by_count(&mut self) -> bool {
+    fn records_by_count(&mut self, n_records: usize) -> bool {
         let (bytes, n_columns) = (self.bytes, self.n_columns);
         let newline = self.dialect.newline();
         let ends = &self.index.ends[..self.n_ends];
-        let n_records = count_lines(bytes, newline) as usize;
         if n_columns == 0
             || bytes.last() != Some(&newline)
             || n_records.checked_mul(n_columns) != Some(ends.len())
@@ -147,6 +160,7 @@ impl<'a> Fill<'a> {
         self.reset();
         let (bytes, dialect) = (self.bytes, self.dialect);
         let mut fault = None;
+        self.n_lines = count_lines(bytes, dialect.newline());
         scalar::walk(bytes, dialect, |event| {
             match event {
                 Event::Field(end) => self.push_end(end),
@@ -217,6 +231,7 @@ impl<'a> Fill<'a> {
             faults: &index.faults,
             dialect: self.dialect,
             n_columns: self.n_columns,
+            n_lines: self.n_lines,
             n_blank: self.n_blank,
             blank_bytes: self.blank_bytes,
             ascii,
@@ -284,6 +299,9 @@ struct Masks {
     may_open: u64,
     /// 1 when the last byte was a closing quote.
     closed: u64,
+    /// Line ends so far, and those of them outside quotes.
+    n_lines: usize,
+    n_record_ends: usize,
 }
 
 impl Masks {
@@ -296,6 +314,8 @@ impl Masks {
             inside: 0,
             may_open: 1,
             closed: 0,
+            n_lines: 0,
+            n_record_ends: 0,
         }
     }
 
@@ -307,13 +327,16 @@ impl Masks {
     #[inline(always)]
     fn next<const QUOTES: bool>(
         &mut self,
-        block: Block,
+        block: impl Block,
         valid: u64,
         bytes: &[u8],
         base: usize,
     ) -> Option<u64> {
-        let structural = (block.eq(self.newline) | block.eq(self.delimiter)) & valid;
+        let newlines = block.eq(self.newline) & valid;
+        let structural = newlines | block.eq(self.delimiter) & valid;
+        self.n_lines = self.n_lines.wrapping_add(newlines.count_ones() as usize);
         if !QUOTES {
+            self.n_record_ends = self.n_lines;
             return Some(structural);
         }
         let quotes = block.eq(QUOTE) & valid;
@@ -330,6 +353,9 @@ impl Masks {
         self.may_open = around >> 63;
         self.closed = closing >> 63;
         self.inside = 0_u64.wrapping_sub(inside >> 63);
+        self.n_record_ends = self
+            .n_record_ends
+            .wrapping_add((newlines & !inside).count_ones() as usize);
         Some(structural & !inside)
     }
 

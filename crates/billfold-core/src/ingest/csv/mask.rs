@@ -8,35 +8,44 @@ use wide::u8x32;
 pub(super) const BLOCK: usize = 64;
 
 /// One block of input in vector registers.
+pub(super) trait Block: Copy {
+    /// Loads 64 bytes.
+    fn new(bytes: &[u8; BLOCK]) -> Self;
+
+    /// The bytes that equal `byte`.
+    fn eq(self, byte: u8) -> u64;
+
+    /// A block of fewer than 64 bytes, filled up with zeros; mask the result with [`below`] its length.
+    #[inline]
+    fn partial(bytes: &[u8]) -> Self {
+        let mut padded = [0_u8; BLOCK];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        Self::new(&padded)
+    }
+}
+
+/// A block on any machine.
 #[derive(Clone, Copy)]
-pub(super) struct Block {
+pub(super) struct Portable {
     low: u8x32,
     high: u8x32,
 }
 
-impl Block {
+impl Block for Portable {
     #[inline]
-    pub(super) fn new(bytes: &[u8; BLOCK]) -> Self {
+    fn new(bytes: &[u8; BLOCK]) -> Self {
         let (low, high) = bytes.split_at(32);
         let mut halves = [[0_u8; 32]; 2];
         halves[0].copy_from_slice(low);
         halves[1].copy_from_slice(high);
-        Block {
+        Portable {
             low: u8x32::from(halves[0]),
             high: u8x32::from(halves[1]),
         }
     }
 
-    /// A block of fewer than 64 bytes, filled up with zeros; mask the result with [`below`] its length.
-    pub(super) fn partial(bytes: &[u8]) -> Self {
-        let mut padded = [0_u8; BLOCK];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        Block::new(&padded)
-    }
-
-    /// The bytes that equal `byte`.
     #[inline]
-    pub(super) fn eq(self, byte: u8) -> u64 {
+    fn eq(self, byte: u8) -> u64 {
         let wanted = u8x32::splat(byte);
         let low = self.low.simd_eq(wanted).to_bitmask();
         let high = self.high.simd_eq(wanted).to_bitmask();
@@ -72,10 +81,10 @@ mod tests {
         let mut bytes = [b'x'; BLOCK];
         for at in [0, 1, 15, 16, 31, 32, 47, 63] {
             bytes[at] = b',';
-            assert_eq!(Block::new(&bytes).eq(b','), 1 << at, "{at}");
+            assert_eq!(Portable::new(&bytes).eq(b','), 1 << at, "{at}");
             bytes[at] = b'x';
         }
-        assert_eq!(Block::partial(b"a,b,").eq(b','), 0b1010);
+        assert_eq!(Portable::partial(b"a,b,").eq(b','), 0b1010);
         assert_eq!(below(0), 0);
         assert_eq!(below(64), !0);
     }

@@ -11,6 +11,8 @@
 //!
 //! [`Chunker`] cuts the stream (sequential, cheap), [`RecordIndex`] finds the fields of one chunk (parallel).
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod chunker;
 mod fill;
 mod mask;

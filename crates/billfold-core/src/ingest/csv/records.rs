@@ -51,6 +51,7 @@ pub struct Records<'a> {
     pub(super) faults: &'a [Fault],
     pub(super) dialect: Dialect,
     pub(super) n_columns: usize,
+    pub(super) n_lines: u64,
     pub(super) n_blank: u64,
     pub(super) blank_bytes: u64,
     pub(super) ascii: bool,
@@ -183,6 +184,11 @@ impl<'a> Records<'a> {
     /// Whether the chunk has no record.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Physical line ends in the chunk, those inside quotes with them.
+    pub fn n_lines(&self) -> u64 {
+        self.n_lines
     }
 
     /// Lines that are no records because they are empty or hold only spaces and tabs.

@@ -1,3 +1,5 @@
+//! Tests of the CSV reader: by the letter, against the scalar rules, and on published suites.
+
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -406,7 +406,12 @@ pub fn unknown_format(formats: &[Arc<Format>], headers: &Headers) -> Error {
         .filter(|(s, _)| *s > 0)
         .collect();
     near.sort_by_key(|(score, f)| (f.missing(headers).len(), std::cmp::Reverse(*score)));
-    let found: Vec<&str> = headers.names.iter().take(8).map(String::as_str).collect();
+    // What is no header may be a line of any length.
+    let shown = |name: &String| match name.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", &name[..at]),
+        None => name.clone(),
+    };
+    let found: Vec<String> = headers.names.iter().take(8).map(shown).collect();
     let more = if headers.names.len() > found.len() {
         ", …"
     } else {
@@ -458,7 +463,8 @@ pub fn near_names<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Strin
     let mut scored: Vec<(usize, &str)> = names
         .filter_map(|n| {
             let have = normalised_header(n);
-            if have.is_empty() || wanted.is_empty() {
+            // Nobody meant a name of that length, and the comparison takes its square.
+            if have.is_empty() || wanted.is_empty() || have.len().max(wanted.len()) > 200 {
                 return None;
             }
             let distance = edit_distance(&wanted, &have);

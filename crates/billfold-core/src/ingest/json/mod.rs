@@ -171,7 +171,7 @@ impl ItemChunker {
                 continue;
             }
             let (first_line, byte_offset) = (self.feed.line(), self.feed.byte_offset());
-            let bytes = self.feed.cut(cut, b'\n');
+            let bytes = self.feed.cut(cut, Some(b'\n'));
             if items.is_empty() {
                 self.feed.recycle(bytes);
                 continue;

@@ -1,3 +1,5 @@
+//! Tests of the JSON splitter: layouts, limits, and cuts at any byte.
+
 use std::io::Read;
 
 use proptest::prelude::*;

@@ -1,0 +1,96 @@
+//! The same loops on AVX2, where the machine has it: the one module of billfold with unsafe code.
+//!
+//! The loops themselves are safe and generic over [`Block`]; here they are compiled a second time for
+//! machines with AVX2, BMI and POPCNT, and called only after those were detected. The property tests of
+//! this folder hold both ways against the scalar rules.
+#![expect(
+    unsafe_code,
+    reason = "a function compiled for AVX2 may be called only where AVX2 was detected"
+)]
+
+use std::arch::x86_64::{
+    __m256i, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8,
+};
+
+use super::chunker::BorderScan;
+use super::fill::Fill;
+use super::mask::{BLOCK, Block};
+
+/// Whether this machine can run the functions below.
+pub(super) fn detected() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("lzcnt")
+        && std::arch::is_x86_feature_detected!("popcnt")
+}
+
+/// A block in two AVX2 registers. Made only inside the functions of this module.
+#[derive(Clone, Copy)]
+struct Wide {
+    low: __m256i,
+    high: __m256i,
+}
+
+#[expect(
+    clippy::inline_always,
+    reason = "inlined into a function that is compiled for AVX2, or of no use"
+)]
+impl Block for Wide {
+    #[inline(always)]
+    fn new(bytes: &[u8; BLOCK]) -> Self {
+        // SAFETY: `Wide` is private to this module, whose functions run only after `detected()`.
+        unsafe { load(bytes) }
+    }
+
+    #[inline(always)]
+    fn eq(self, byte: u8) -> u64 {
+        // SAFETY: as above.
+        unsafe { eq(self, byte) }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(bytes: &[u8; BLOCK]) -> Wide {
+    let word = |at: usize| {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(&bytes[at..at + 8]);
+        i64::from_le_bytes(eight)
+    };
+    Wide {
+        low: _mm256_set_epi64x(word(24), word(16), word(8), word(0)),
+        high: _mm256_set_epi64x(word(56), word(48), word(40), word(32)),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn eq(block: Wide, byte: u8) -> u64 {
+    let wanted = _mm256_set1_epi8(byte as i8);
+    let low = _mm256_movemask_epi8(_mm256_cmpeq_epi8(block.low, wanted)) as u32;
+    let high = _mm256_movemask_epi8(_mm256_cmpeq_epi8(block.high, wanted)) as u32;
+    u64::from(low) | u64::from(high) << 32
+}
+
+/// [`Fill::by_blocks`], where [`detected`] said yes.
+pub(super) fn by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn compiled<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
+        fill.by_blocks_of::<Wide, QUOTES>()
+    }
+    debug_assert!(detected());
+    // SAFETY: the only caller asks `detected()` first.
+    unsafe { compiled::<QUOTES>(fill) }
+}
+
+/// [`BorderScan::blocks`], where [`detected`] said yes.
+pub(super) fn border_blocks(scan: &mut BorderScan, bytes: &[u8], at: usize) {
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn compiled(scan: &mut BorderScan, bytes: &[u8], at: usize) {
+        scan.blocks_of::<Wide>(bytes, at);
+    }
+    debug_assert!(detected());
+    // SAFETY: the only caller asks `detected()` first.
+    unsafe { compiled(scan, bytes, at) }
+}

@@ -1,0 +1,77 @@
+//! The catalogue of faults as a whole: every id is a test, or is named here with the reason why not.
+
+use std::collections::BTreeSet;
+
+use crate::support::workspace;
+
+/// Letters of the catalogue that bills of these formats can meet, and their last ids.
+const LETTERS: &[(char, u32)] = &[
+    ('a', 26),
+    ('b', 12),
+    ('c', 23),
+    ('d', 20),
+    ('i', 12),
+    ('j', 12),
+    ('n', 17),
+];
+
+/// Ids that nothing here can meet.
+const NOT_HERE: &[(&str, &str)] = &[
+    (
+        "a26",
+        "csv-spectrum and csv-test-data are held against the CSV reader in billfold-core, ingest/csv/tests.rs",
+    ),
+    ("c23", "no command compares price times quantity with the cost"),
+    (
+        "i10",
+        "closed streams need the command as a process: billfold-cli, tests/process.rs",
+    ),
+    (
+        "j03",
+        "there is no --memory: what is in memory is chunks in flight plus groups",
+    ),
+    ("j04", "groups are not spilled"),
+    ("j05", "groups are not spilled"),
+    ("j06", "there is no store that a failed allocation could harm"),
+    ("j09", "a run of ten million groups is a measurement, not a test"),
+    (
+        "j11",
+        "time under chosen keys is a measurement; group keys are dictionary codes, not texts",
+    ),
+    ("n10", "resources are not counted, so nothing could add counts up"),
+    ("n12", "no command compares price times quantity with the cost"),
+    ("n13", "no command reads invoices"),
+    ("n14", "manifests are not read"),
+    ("n15", "no command checks the identities of commitments"),
+    ("n17", "there is no store with versions of a month"),
+];
+
+fn source(letter: char) -> String {
+    let path = workspace().join(format!("tests/it/catalogue_{letter}.rs"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn every_id_of_the_catalogue_is_a_test_or_has_a_reason() {
+    let mut expected = BTreeSet::new();
+    let mut tested = BTreeSet::new();
+    for (letter, last) in LETTERS {
+        expected.extend((1..=*last).map(|n| format!("{letter}{n:02}")));
+        let text = source(*letter);
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("fn ")
+                && name.starts_with(*letter)
+                && name.get(1..3).is_some_and(|n| n.parse::<u32>().is_ok())
+                && name.get(3..4) == Some("_")
+            {
+                tested.insert(name[..3].to_owned());
+            }
+        }
+    }
+    let excused: BTreeSet<String> = NOT_HERE.iter().map(|(id, _)| (*id).to_owned()).collect();
+    assert_eq!(excused.len(), NOT_HERE.len(), "an id stands twice in NOT_HERE");
+    let both: Vec<_> = tested.intersection(&excused).collect();
+    assert!(both.is_empty(), "tested and excused: {both:?}");
+    let covered: BTreeSet<String> = tested.union(&excused).cloned().collect();
+    assert_eq!(covered, expected);
+}
