@@ -33,7 +33,7 @@ pub struct RunOptions<'a> {
     pub delimiter: Option<u8>,
     /// Encoding of CSV and JSON files that are not UTF-8, by its WHATWG label (`gb18030`, `latin1`).
     pub encoding: Option<String>,
-    /// Whether files of zero bytes are bills without rows.
+    /// Whether files of zero bytes, and cost columns without a value, are nothing to stop for.
     pub allow_empty: bool,
     /// Bytes of a chunk of CSV or JSON, plain.
     pub chunk_bytes: usize,
@@ -183,6 +183,7 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     for state in states {
         merged.merge(&state)?;
     }
+    check_costs(&plan, &ready, &reports, options.allow_empty)?;
     let finished = merged.finish()?;
     let mut receipt = account(&ready, &reports, &finished)?;
     receipt.check(plan.groups_overlap())?;
@@ -199,6 +200,14 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
                 .iter()
                 .map(|note| format!("{}: {note}", bill.source.name)),
         );
+    }
+    for (Ready { bill, .. }, report) in ready.iter().zip(&reports) {
+        if report.ends_within_line && report.n_rejected > 0 {
+            warnings.push(format!(
+                "{}: the file does not end with a line end; it may be cut",
+                bill.source.name
+            ));
+        }
     }
     for source in receipt
         .sources
@@ -301,6 +310,30 @@ fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
             format!("near names: {near}")
         };
         return Err(Error::usage(format!("no column or dimension \"{name}\" in these files")).hint(hint));
+    }
+    Ok(())
+}
+
+/// A file in which no row has the cost that is asked for would answer zero; that is refused.
+///
+/// Errors: `schema.empty_column`, unless empty files are allowed.
+fn check_costs(plan: &Plan, ready: &[Ready], reports: &[BillReport], allow_empty: bool) -> Result<()> {
+    // A column that was named by its header is what was asked for, empty or not.
+    if plan.query.metric.column().is_none() {
+        return Ok(());
+    }
+    for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
+        let kept = report.counts.read - report.n_rejected;
+        if allow_empty || kept == 0 || report.counts.cost_empty < kept {
+            continue;
+        }
+        let message = format!(
+            "none of {kept} rows has a value for the {} cost",
+            plan.query.metric
+        );
+        return Err(Error::file("schema.empty_column", message)
+            .in_source(&bill.source.name)
+            .hint("choose another --metric, or take it for zero with --allow-empty"));
     }
     Ok(())
 }

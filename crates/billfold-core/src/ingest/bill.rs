@@ -507,6 +507,11 @@ impl BillPlan {
 }
 
 impl BillStream {
+    /// Whether the file is text that ends within a line.
+    pub fn ends_within_line(&self) -> bool {
+        matches!(&self.inner, StreamKind::Csv(stream) if !stream.ends_with_newline)
+    }
+
     /// Chunks given so far.
     pub fn n_tasks(&self) -> u64 {
         self.next_index

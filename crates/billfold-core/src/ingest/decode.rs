@@ -102,11 +102,21 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn amount(error: AmountError, column: usize, text: &[u8]) -> Self {
+        let text = lossy(text);
+        // Digits and signs of other scripts look like ours.
+        let expected = match text.chars().find(|c| !c.is_ascii()) {
+            Some(c) => format!(
+                "{}; U+{:04X} is none of its characters",
+                error.expected(),
+                c as u32
+            ),
+            None => error.expected().to_owned(),
+        };
         Fault {
             code: error.code(),
             column: Some(column),
-            text: lossy(text),
-            expected: error.expected().to_owned(),
+            text,
+            expected,
         }
     }
 

@@ -33,6 +33,8 @@ pub struct BillReport {
     pub n_rejected: u64,
     /// Rows in row groups that were not read.
     pub n_skipped: u64,
+    /// Whether the file is text that ends within a line, as a cut file does.
+    pub ends_within_line: bool,
     /// Cost of the charges handed on, per currency, added up here and not in the engine.
     pub cost: Totals,
     /// Cost of rejected rows, where it could be read.
@@ -252,6 +254,7 @@ fn take_from(
         shared.close(lane);
         let mut order = lock(shared.order);
         order.reports[lane.ready].n_skipped = open.n_skipped;
+        order.reports[lane.ready].ends_within_line = open.ends_within_line();
         order.finish(lane.ready, open.n_tasks())?;
         *stream = None;
     }
