@@ -52,13 +52,13 @@ const TABLES: &[(&str, &str, &str)] = &[
     (BY_TAG, "tag_id", "total"),
 ];
 
-const BY_TAG: &str = "by_tag(primary cost; a row counts once per tag; \"\" = untagged)";
+pub(crate) const BY_TAG: &str = "by_tag(primary cost; a row counts once per tag; \"\" = untagged)";
 
 /// The most entries that an oracle's table of tags has; one with so many may lack some.
 const MAX_TAGS: usize = 3000;
 
 /// Rows and sum.
-type Group = (u64, ExactSum);
+pub(crate) type Group = (u64, ExactSum);
 
 struct Case {
     name: String,
@@ -132,7 +132,7 @@ fn wholes() -> Vec<Case> {
     cases
 }
 
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+pub(crate) fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -143,7 +143,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-fn exact(text: &str) -> ExactSum {
+pub(crate) fn exact(text: &str) -> ExactSum {
     // An oracle's sum may have more digits than an amount, so the parts before and behind the point go in apart.
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let negative = whole.starts_with('-');
@@ -156,7 +156,7 @@ fn exact(text: &str) -> ExactSum {
     sum
 }
 
-fn oracle_groups(table: &Value, column: &str) -> BTreeMap<String, Group> {
+pub(crate) fn oracle_groups(table: &Value, column: &str) -> BTreeMap<String, Group> {
     let groups = table.get("groups").unwrap_or(table);
     let sum_of = |group: &Value| {
         let text = group.get("sum").or_else(|| group.get(column));
@@ -170,7 +170,7 @@ fn oracle_groups(table: &Value, column: &str) -> BTreeMap<String, Group> {
         .collect()
 }
 
-fn our_groups(outcome: &Outcome, table: &str) -> BTreeMap<String, Group> {
+pub(crate) fn our_groups(outcome: &Outcome, table: &str) -> BTreeMap<String, Group> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for row in outcome.answer.as_ref().unwrap().rows() {
         let label = &row.period().label;

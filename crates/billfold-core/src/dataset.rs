@@ -178,6 +178,8 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         |state: &mut Sums, batch| state.update(batch),
     )?;
 
+    check_views(&ready, &reports)?;
+
     let mut states = states.into_iter();
     let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
     for state in states {
@@ -314,28 +316,66 @@ fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
     Ok(())
 }
 
-/// A file in which no row has the cost that is asked for would answer zero; that is refused.
+/// Refuses to add up files that are different views of a month, such as actual and amortised cost.
 ///
-/// Errors: `schema.empty_column`, unless empty files are allowed.
-fn check_costs(plan: &Plan, ready: &[Ready], reports: &[BillReport], allow_empty: bool) -> Result<()> {
-    // A column that was named by its header is what was asked for, empty or not.
-    if plan.query.metric.column().is_none() {
-        return Ok(());
-    }
+/// Only what rows prove counts: a file without such rows goes with either view.
+fn check_views(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
+    let mut first: Vec<(&Bill, u32)> = Vec::new();
     for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
-        let kept = report.counts.read - report.n_rejected;
-        if allow_empty || kept == 0 || report.counts.cost_empty < kept {
+        let (name, view) = (&bill.binding.format.name, report.counts.views);
+        if view == 0 {
             continue;
         }
-        let message = format!(
-            "none of {kept} rows has a value for the {} cost",
-            plan.query.metric
-        );
-        return Err(Error::file("schema.empty_column", message)
-            .in_source(&bill.source.name)
-            .hint("choose another --metric, or take it for zero with --allow-empty"));
+        match first.iter().find(|(other, _)| other.binding.format.name == *name) {
+            None => first.push((bill, view)),
+            Some((other, seen)) if seen & view == 0 => {
+                let named = |view: u32| {
+                    let views = &bill.binding.format.views;
+                    let named = views.get(view.trailing_zeros() as usize);
+                    named.map_or("", |v| v.name.as_str())
+                };
+                let message = format!(
+                    "{} holds {} cost and {} holds {} cost; added up, charges would count twice",
+                    other.source.name,
+                    named(*seen),
+                    bill.source.name,
+                    named(view)
+                );
+                return Err(Error::new(crate::error::ErrorKind::Conflict(message))
+                    .hint("name the files of one view only"));
+            }
+            Some(_) => {}
+        }
     }
     Ok(())
+}
+
+/// A run in which no row has the cost that is asked for would answer zero; that is refused. All files
+/// are judged together, so that cutting a bill into parts changes nothing.
+///
+/// Errors: `schema.empty_column`, unless empty columns are allowed.
+fn check_costs(plan: &Plan, ready: &[Ready], reports: &[BillReport], allow_empty: bool) -> Result<()> {
+    // A column that was named by its header is what was asked for, empty or not. And what stands in row
+    // groups left unread is not known, and must not decide whether there is an answer.
+    let seen_whole = reports.iter().all(|report| report.n_skipped == 0);
+    if allow_empty || plan.query.metric.column().is_none() || !seen_whole {
+        return Ok(());
+    }
+    let n_kept: u64 = reports.iter().map(|r| r.counts.read - r.n_rejected).sum();
+    let n_empty: u64 = reports.iter().map(|r| r.counts.cost_empty).sum();
+    if n_kept == 0 || n_empty < n_kept {
+        return Ok(());
+    }
+    let message = format!(
+        "none of {n_kept} rows has a value for the {} cost",
+        plan.query.metric
+    );
+    let error = Error::file("schema.empty_column", message)
+        .hint("choose another --metric, or take it for zero with --allow-empty");
+    Err(match ready {
+        [only] => error.in_source(&only.bill.source.name),
+        _ => error,
+    })
 }
 
 fn account(ready: &[Ready], reports: &[BillReport], finished: &Finished) -> Result<Receipt> {

@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 use crate::ingest::csv::RecordIndex;
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
 use crate::ingest::decode::{CellVisitor, Decode, Decoded};
-use crate::ingest::formats::{Binding, Format, Headers, recognise, unknown_format};
+use crate::ingest::formats::{self, Binding, Format, Headers, list_parts, recognise, unknown_format};
 use crate::ingest::json::Layout;
-use crate::ingest::json_bill::{JsonShape, JsonStream};
+use crate::ingest::json_bill::{Inside, JsonShape, JsonStream};
 use crate::ingest::parquet_bill::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, Stamp};
@@ -79,7 +79,7 @@ pub struct BillStream {
 
 enum StreamKind {
     Csv(CsvStream),
-    Json(JsonStream),
+    Json(Box<JsonStream>),
     Parquet(std::vec::IntoIter<RowGroup>),
     Empty,
 }
@@ -166,8 +166,19 @@ impl Bill {
                 )
                 .hint("save it to a file first"));
             }
-            let shape = ParquetShape::of(source)?;
-            let binding = bind(options, Headers::new(shape.headers.clone()))?;
+            let inside = Inside::of(&options.formats);
+            let shape = ParquetShape::of(source, &inside.tags)?;
+            let binding = match bind(options, Headers::new(shape.headers.clone())) {
+                Err(e) if source.found && is_refused(&e) => return Ok(Opened::NoBill(e.to_string())),
+                other => other?,
+            };
+            let list = &binding.format.cells.explode;
+            if !list.is_empty() && binding.headers.names.contains(list) {
+                return Err(Error::file(
+                    "type.unsupported",
+                    format!("the rows inside {list} are read from JSON only"),
+                ));
+            }
             return Ok(Opened::Bill(
                 bill(binding, Vec::new(), Carrier::Parquet(shape), Packing::Plain),
                 None,
@@ -204,7 +215,9 @@ impl Bill {
             other => other?,
         };
         let binding = match bind(options, Headers::new(shape.headers.clone())) {
-            Err(e) if source.found && is_prose(&source.name) => return Ok(Opened::NoBill(e.to_string())),
+            Err(e) if source.found && (is_prose(&source.name) || is_refused(&e)) => {
+                return Ok(Opened::NoBill(e.to_string()));
+            }
             other => other?,
         };
         if shape.dialect.cr_only {
@@ -233,13 +246,14 @@ impl Bill {
         let packing = head.packing;
         let one_line = head.whole && memchr::memchr(b'\n', head.sample.trim_ascii()).is_none();
         let mut stream = shape.stream(head, options.chunk_bytes);
-        let bound = stream.peek_members().and_then(|names| {
+        let inside = Inside::of(&options.formats);
+        let bound = stream.peek_members(&inside).and_then(|names| {
             let n_headers = names.len();
-            bind_members(options, &shape, names).map(|binding| (binding, n_headers))
+            bind_members(options, stream.seen_member(), names).map(|binding| (binding, n_headers))
         });
         let (binding, n_headers) = match bound {
             // Manifests, totals and settings lie beside bills; a file that was not named itself may be one.
-            Err(e) if source.found && (shape.layout != Layout::Lines || one_line) => {
+            Err(e) if source.found && (shape.layout != Layout::Lines || one_line || is_refused(&e)) => {
                 return Ok(Opened::NoBill(e.to_string()));
             }
             other => other?,
@@ -254,7 +268,7 @@ impl Bill {
             options: options.clone(),
         };
         let stream = (!source.is_file()).then(|| BillStream {
-            inner: StreamKind::Json(stream),
+            inner: StreamKind::Json(Box::new(stream)),
             next_index: 0,
             stamp,
             n_skipped: 0,
@@ -288,7 +302,9 @@ impl Bill {
                 }
                 StreamKind::Csv(again.stream(head, self.options.chunk_bytes))
             }
-            Carrier::Json(shape) => StreamKind::Json(shape.stream(text(raw)?, self.options.chunk_bytes)),
+            Carrier::Json(shape) => {
+                StreamKind::Json(Box::new(shape.stream(text(raw)?, self.options.chunk_bytes)))
+            }
             Carrier::Parquet(shape) => {
                 let (groups, skipped) = shape.row_groups(&plan.decode, plan.window, plan.spans);
                 n_skipped = skipped;
@@ -344,7 +360,7 @@ impl Bill {
     ) -> Result<ChunkReport> {
         let mut report = ChunkReport::default();
         let mut take = |report: &mut ChunkReport, decoded: Decoded| -> Result<()> {
-            let rows_before = report.counts.read;
+            let rows_before = report.counts.n_records();
             report.counts.add(&decoded.counts);
             report.faults.extend(decoded.faults.into_iter().map(|mut fault| {
                 fault.row += rows_before;
@@ -548,6 +564,11 @@ fn n_headers(binding: &Binding) -> usize {
     binding.headers.names.len()
 }
 
+/// Whether a file is known and holds no charges.
+fn is_refused(error: &Error) -> bool {
+    error.kind().code() == "schema.refused"
+}
+
 /// Names under which notes and sums, not bills, lie in a delivery.
 fn is_prose(name: &str) -> bool {
     let lower = name.to_lowercase();
@@ -575,29 +596,30 @@ fn choose(options: &OpenOptions) -> Result<Vec<Arc<Format>>> {
 }
 
 fn bind(options: &OpenOptions, headers: Headers) -> Result<Binding> {
-    let formats = choose(options)?;
+    let known = choose(options)?;
     if options.format.is_some() {
-        return Ok(Binding::new(&formats[0], headers));
+        return formats::bind(&known[0], headers);
     }
-    recognise(&formats, headers)
+    recognise(&known, headers)
 }
 
-/// JSON objects leave members out, so text columns that the first objects lack may still come: they are
+/// JSON objects leave members out, so text columns and lists of amounts that the first objects lack may still come: they are
 /// bound to the name that the format expects.
-fn bind_members(options: &OpenOptions, shape: &JsonShape, names: Vec<String>) -> Result<Binding> {
-    let formats = choose(options)?;
+fn bind_members(options: &OpenOptions, record_set: Option<&str>, names: Vec<String>) -> Result<Binding> {
+    let known = choose(options)?;
     let headers = Headers::new(names);
-    let format = if headers.names.is_empty() && shape.layout == Layout::Documents {
+    let everything = headers.names.is_empty();
+    let format = if options.format.is_some() {
+        Arc::clone(&known[0])
+    } else if let (true, Some(record_set)) = (everything, record_set) {
         // A response without a row is recognised by the member that would hold the rows.
-        let by_member = formats.iter().find(|f| !f.cells.record_set.is_empty());
-        Arc::clone(by_member.ok_or_else(|| unknown_format(&formats, &headers))?)
-    } else if options.format.is_some() {
-        Arc::clone(&formats[0])
+        let holds = |f: &&Arc<Format>| f.cells.record_set.iter().any(|path| path == record_set);
+        let format = known.iter().find(holds);
+        Arc::clone(format.ok_or_else(|| unknown_format(&known, &headers))?)
     } else {
-        recognise(&formats, headers.clone())?.format
+        recognise(&known, headers.clone())?.format
     };
     let mut all = headers.names.clone();
-    let everything = headers.names.is_empty();
     for (column, aliases) in &format.columns {
         let is_text =
             schema::column(column).is_some_and(|c| c.kind == ColumnKind::Text) && column != BILLING_CURRENCY;
@@ -608,5 +630,10 @@ fn bind_members(options: &OpenOptions, shape: &JsonShape, names: Vec<String>) ->
     if headers.find(&format.tags.column).is_none() {
         all.extend(format.tags.column.first().cloned());
     }
-    Ok(Binding::new(&format, Headers::new(all)))
+    for (list, _) in format.list_headers().filter_map(list_parts) {
+        if headers.find_one(list).is_none() && !all.iter().any(|name| name == list) {
+            all.push(list.to_owned());
+        }
+    }
+    formats::bind(&format, Headers::new(all))
 }

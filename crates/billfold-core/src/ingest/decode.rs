@@ -7,13 +7,14 @@
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, MapArray};
 use arrow::datatypes::Int32Type;
 
-use crate::charge::batch::{BatchParts, ChargeBatch, RowCounts, RowFault};
+use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder, constant};
 use crate::error::Result;
-use crate::ingest::plan::{BoundRule, CellReading, CostPlan, DecodePlan, TagPlan};
+use crate::ingest::amounts;
+use crate::ingest::plan::{BoundCondition, BoundRule, CellReading, CostPlan, DecodePlan, TagPlan};
 use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
-use crate::time::{self, TimeError};
+use crate::time::{self, Calendar, TimeError};
 
 /// Bytes that one field may have, so that a broken file cannot make one id of megabytes.
 pub(crate) const MAX_FIELD: usize = 1 << 20;
@@ -176,6 +177,7 @@ pub(crate) fn lossy(text: &[u8]) -> String {
 pub(crate) struct Judged {
     bad: Vec<bool>,
     faults: Vec<(usize, Fault)>,
+    left_out: Vec<(usize, LeftOut)>,
 }
 
 impl Judged {
@@ -183,7 +185,20 @@ impl Judged {
         Judged {
             bad: vec![false; n_rows],
             faults: Vec::new(),
+            left_out: Vec::new(),
         }
+    }
+
+    /// Leaves out a row that is no charge.
+    pub(crate) fn leave_out(&mut self, row: usize, why: LeftOut) {
+        if !std::mem::replace(&mut self.bad[row], true) {
+            self.left_out.push((row, why));
+        }
+    }
+
+    /// The rows that are no charges, in the order in which they were found.
+    pub(crate) fn left_out(&self) -> &[(usize, LeftOut)] {
+        &self.left_out
     }
 
     pub(crate) fn is_bad(&self, row: usize) -> bool {
@@ -199,7 +214,7 @@ impl Judged {
     }
 
     pub(crate) fn is_clean(&self) -> bool {
-        self.faults.is_empty()
+        self.faults.is_empty() && self.left_out.is_empty()
     }
 
     pub(crate) fn keep(&self) -> arrow::array::BooleanArray {
@@ -221,6 +236,8 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         ..RowCounts::default()
     };
 
+    leave_out_rows(cells, plan, &mut judged);
+    counts.views = views(cells, plan, &judged);
     let charge_start = times(cells, plan, plan.start, None, &mut judged);
     let end = match plan.end {
         Some(column) => times(
@@ -230,7 +247,10 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
             Some((&charge_start, &mut counts.end_absent)),
             &mut judged,
         ),
-        None => charge_start.clone(),
+        None => match plan.lasts {
+            Some(calendar) if plan.keep_end => lasting(&charge_start, calendar, &judged),
+            _ => charge_start.clone(),
+        },
     };
     let start = match plan.billing_start {
         Some(column) => times(cells, plan, column, None, &mut judged),
@@ -266,6 +286,9 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
     let mut batch = ChargeBatch::new(parts)?;
     if !judged.is_clean() {
         batch = batch.filter(&judged.keep())?;
+    }
+    for (_, why) in judged.left_out() {
+        counts.leave_out(*why);
     }
     let faults = judged
         .into_faults()
@@ -315,12 +338,17 @@ fn times<C: Cells>(
         };
         // Neighbouring rows mostly share their period.
         if typed.is_none() && (!read_any || cell != last_text) {
-            match time::parse_cell(cell, &plan.rules.time) {
+            match plan.rules.instant(cell) {
                 Ok(instant) => {
                     last = instant;
                     read_any = true;
                     last_text.clear();
                     last_text.extend_from_slice(cell);
+                }
+                Err(_) if column == plan.start && is_total(cells, plan, row) => {
+                    judged.leave_out(row, LeftOut::Total);
+                    out.push(0);
+                    continue;
                 }
                 Err(error) => {
                     let mut fault = Fault::time(error, column, cell);
@@ -334,7 +362,11 @@ fn times<C: Cells>(
                 }
             }
         }
-        match (last, &mut starts) {
+        let instant = match &starts {
+            Some(_) => last.map(|end| plan.rules.end(end)),
+            None => last,
+        };
+        match (instant, &mut starts) {
             (Some(instant), Some((starts, _))) if instant < starts[row] => {
                 let text = lossy(cells.cell(row, column, &mut scratch));
                 judged.refuse(row, Fault::order(column, text));
@@ -344,6 +376,10 @@ fn times<C: Cells>(
             (None, Some((starts, absent))) => {
                 **absent += 1;
                 out.push(starts[row]);
+            }
+            (None, None) if column == plan.start && is_total(cells, plan, row) => {
+                judged.leave_out(row, LeftOut::Total);
+                out.push(0);
             }
             (None, None) => {
                 judged.refuse(row, Fault::missing_time(column, cell));
@@ -357,10 +393,117 @@ fn times<C: Cells>(
 #[cold]
 fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
     let mut scratch = Vec::new();
-    plan.headers.iter().enumerate().all(|(column, header)| {
+    let mut headers = plan.headers.iter().enumerate();
+    headers.all(|(column, header)| {
+        // The file has no header for the sum of a list.
+        if plan.list(column).is_some() {
+            return true;
+        }
         let cell = cells.cell(row, column, &mut scratch);
         cell == header.trim_start_matches('\u{feff}').as_bytes()
     })
+}
+
+/// Whether a row without a start adds up the rows before it: its first text says so.
+#[cold]
+pub(crate) fn is_total<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
+    let mut scratch = Vec::new();
+    let mut columns = (0..plan.headers.len()).filter(|column| plan.list(*column).is_none());
+    !plan.totals.is_empty()
+        && columns
+            .find_map(|column| {
+                let cell = cells.cell(row, column, &mut scratch).trim_ascii();
+                (!cell.is_empty()).then(|| is_total_word(plan, cell))
+            })
+            .unwrap_or(false)
+}
+
+fn is_total_word(plan: &DecodePlan, text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let text = text.trim().trim_end_matches([':', '：']);
+    plan.totals.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Leaves out the rows that are no charges by a rule, and total lines that have fields of their own.
+pub(crate) fn leave_out_rows<C: Cells>(cells: &C, plan: &DecodePlan, judged: &mut Judged) {
+    if !plan.totals.is_empty() && !judged.faults.is_empty() {
+        let total = |row: usize, fault: &Fault| {
+            let raw = cells.raw(row);
+            let mut fields = raw
+                .split([',', ';', '\t', '|'])
+                .map(|f| f.trim().trim_matches('"'));
+            fault.code == "csv.fields"
+                && fields
+                    .find(|field| !field.is_empty())
+                    .is_some_and(|field| is_total_word(plan, field.as_bytes()))
+        };
+        let (totals, faults) = std::mem::take(&mut judged.faults)
+            .into_iter()
+            .partition(|(row, fault)| total(*row, fault));
+        judged.faults = faults;
+        let totals: Vec<(usize, Fault)> = totals;
+        judged
+            .left_out
+            .extend(totals.into_iter().map(|(row, _)| (row, LeftOut::Total)));
+    }
+    let mut scratch = Vec::new();
+    for (why, when) in &plan.skip {
+        for row in 0..cells.n_rows() {
+            if !judged.is_bad(row) && holds(cells, plan, when, row, &mut scratch) {
+                judged.leave_out(row, *why);
+            }
+        }
+    }
+}
+
+/// Whether all conditions hold on a row.
+fn holds<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    when: &[BoundCondition],
+    row: usize,
+    scratch: &mut Vec<u8>,
+) -> bool {
+    when.iter().all(|condition| {
+        let cell = cells.cell(row, condition.column, scratch);
+        if condition.is.is_empty() {
+            !is_null(plan, cell)
+        } else {
+            condition.is.iter().any(|text| text == cell)
+        }
+    })
+}
+
+/// Which views of the format some row proves, a bit each.
+fn views<C: Cells>(cells: &C, plan: &DecodePlan, judged: &Judged) -> u32 {
+    let mut scratch = Vec::new();
+    let mut proven = 0;
+    for (view, when) in plan.views.iter().enumerate() {
+        let Some(when) = when else { continue };
+        let proves = |row: usize| !judged.is_bad(row) && holds(cells, plan, when, row, &mut scratch);
+        proven |= u32::from((0..cells.n_rows()).any(proves)) << view;
+    }
+    proven
+}
+
+/// Per charge, the end of the calendar's period in which it starts.
+fn lasting(starts: &[i64], calendar: Calendar, judged: &Judged) -> Vec<i64> {
+    let mut last: Option<(i64, i64)> = None;
+    let end_of = |(row, start): (usize, &i64)| {
+        if judged.is_bad(row) {
+            return *start;
+        }
+        // Neighbouring rows mostly share their start.
+        match last {
+            Some((known, end)) if known == *start => end,
+            _ => {
+                let end = calendar.bounds(calendar.ordinal(*start)).end.unwrap_or(*start);
+                last = Some((*start, end));
+                end
+            }
+        }
+    };
+    starts.iter().enumerate().map(end_of).collect()
 }
 
 /// A text column from its cells.
@@ -415,7 +558,7 @@ fn currencies<C: Cells>(
             if is_null(plan, text) {
                 Some(fallback)
             } else {
-                Currency::parse(text)
+                plan.rules.currency(text)
             }
         })
         .collect();
@@ -497,7 +640,7 @@ fn cost_of<C: Cells>(
     row: usize,
     scratch: &mut Vec<u8>,
 ) -> Result<(Option<Amount>, bool), Fault> {
-    let mut read = |column: usize| cells.amount(row, column, &plan.rules, scratch);
+    let mut read = |column: usize| amount_of(cells, plan, row, column, scratch);
     match &plan.cost {
         CostPlan::Column(column) => Ok((read(*column)?, false)),
         CostPlan::Effective { effective, billed } => {
@@ -523,13 +666,34 @@ fn cost_of<C: Cells>(
     }
 }
 
+/// The amount of a cell, or the sum of the list that a column stands for.
+#[inline]
+pub(crate) fn amount_of<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    row: usize,
+    column: usize,
+    scratch: &mut Vec<u8>,
+) -> Result<Option<Amount>, Fault> {
+    let Some(list) = plan.list(column) else {
+        return cells.amount(row, column, &plan.rules, scratch);
+    };
+    let cell = cells.cell(row, list.list, scratch);
+    amounts::sum_of_list(cell, &list.member)
+        .map(Some)
+        .map_err(|error| Fault {
+            expected: format!("a list of objects with amounts \"{}\"", list.member),
+            ..Fault::amount(error, list.list, cell)
+        })
+}
+
 fn rule_for<'p, C: Cells>(cells: &C, rules: &'p [BoundRule], row: usize) -> Option<&'p BoundRule> {
     let mut scratch = Vec::new();
     rules.iter().find(|rule| {
-        let is = {
-            let cell = cells.cell(row, rule.column, &mut scratch);
-            rule.is.iter().any(|value| value == cell)
-        };
+        let is = rule.is.as_ref().is_none_or(|(column, values)| {
+            let cell = cells.cell(row, *column, &mut scratch);
+            values.iter().any(|value| value == cell)
+        });
         is && rule
             .present
             .is_none_or(|column| !cells.cell(row, column, &mut scratch).is_empty())
@@ -616,7 +780,7 @@ fn tag_sets<C: Cells>(
         let end = identity.len() - if both { 4 } else { 0 };
         let code = builder.push(&identity, |sink| {
             let sound =
-                column_len == 0 || tags::parse_tags(&identity[..column_len], tag_plan.ids, sink).is_ok();
+                column_len == 0 || tags::parse_tags(&identity[..column_len], tag_plan.style(), sink).is_ok();
             unreadable.push(!sound);
             let mut rest = &identity[column_len..end];
             while let [_, a, b, c, d, e, f, g, h, tail @ ..] = rest {
@@ -668,7 +832,10 @@ pub(crate) fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fa
         None
     } else {
         let currency = match plan.currency {
-            Some(column) => Currency::parse(plan.rules.typed(cells.cell(row, column, &mut scratch))),
+            Some(column) => {
+                let cell = plan.rules.typed(cells.cell(row, column, &mut scratch));
+                plan.rules.currency(cell)
+            }
             None => Some(plan.default_currency.unwrap_or(Currency::UNKNOWN)),
         };
         let cost = cost_of(cells, plan, row, &mut scratch)

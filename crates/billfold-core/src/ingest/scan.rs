@@ -282,7 +282,7 @@ impl Order<'_> {
     fn put(&mut self, ready: &[Ready], bill: usize, report: ChunkReport) -> Result<()> {
         let first_row = report.place.first_row.unwrap_or(self.n_rows[bill]);
         let first_line = report.place.lines.first(&mut self.next_line[bill]);
-        self.n_rows[bill] += report.counts.read;
+        self.n_rows[bill] += report.counts.n_records();
         let totals = &mut self.reports[bill];
         totals.counts.add(&report.counts);
         totals.n_rejected += report.faults.len() as u64;
