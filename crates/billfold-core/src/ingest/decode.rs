@@ -25,6 +25,10 @@ pub(crate) trait Cells {
     fn n_rows(&self) -> usize;
     /// A cell's text, unescaped; empty where the row has no such cell. `scratch` may be used to hold it.
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8];
+    /// Whether the row has no such cell at all, which in JSON is something else than an empty one.
+    fn lacks(&self, _row: usize, _column: usize) -> bool {
+        false
+    }
     /// Physical lines before the row, within the chunk.
     fn lines_before(&self, row: usize) -> Option<u64>;
     /// The whole row as it stands in the file.
@@ -571,6 +575,10 @@ fn currencies<C: Cells>(
         for row in 0..n_rows {
             let code = builder.codes()[row];
             if judged.is_bad(row) || !suspicious(&verdicts[code as usize]) {
+                continue;
+            }
+            if verdicts[code as usize].is_some() && cells.lacks(row, column) {
+                counts.currency_absent += 1;
                 continue;
             }
             // A blank currency is legal on a row that costs nothing, as some providers write it.
