@@ -371,3 +371,23 @@ fn the_dresses_are_really_different_files() {
     );
     assert_eq!(defaults.compression, Compression::None);
 }
+
+/// Members that the first objects of a JSON file lack count where they come, however the file is cut.
+#[test]
+fn members_that_come_late_count() {
+    let object = |more: &str| {
+        format!(
+            "{{\"ChargePeriodStart\":\"2024-03-01T00:00:00Z\",\"ChargeCategory\":\"Usage\",\"BilledCost\":1{more}}}\n"
+        )
+    };
+    // The first chunk is full of objects without currency, end, effective cost and service.
+    let text = object("").repeat(4000)
+        + &object(",\"BillingCurrency\":\"USD\",\"EffectiveCost\":5,\"ServiceName\":\"s\"");
+    let outcome = crate::support::ask(&text)
+        .by("service_name")
+        .metric("effective")
+        .gives("? 4000, USD 5 of 4001: =4000 s=5");
+    assert_eq!(outcome.receipt.notes.get("billing_currency absent"), Some(&4000));
+    let blank = object(",\"BillingCurrency\":\"\"") + &object(",\"BillingCurrency\":\"USD\"");
+    crate::support::ask(&blank).gives("USD 1 of 1; 1:1 cur.unknown");
+}

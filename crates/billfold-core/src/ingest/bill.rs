@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
-use crate::charge::schema::{self, BILLING_CURRENCY, ColumnKind};
+use crate::charge::schema::{self, CHARGE_PERIOD_END, ColumnKind, EFFECTIVE_COST};
 use crate::error::{Error, Result};
 use crate::ingest::csv::RecordIndex;
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
@@ -603,8 +603,8 @@ fn bind(options: &OpenOptions, headers: Headers) -> Result<Binding> {
     recognise(&known, headers)
 }
 
-/// JSON objects leave members out, so text columns and lists of amounts that the first objects lack may still come: they are
-/// bound to the name that the format expects.
+/// JSON objects leave members out, so columns that the first objects lack may still come: they are bound
+/// to the name that the format expects.
 fn bind_members(options: &OpenOptions, record_set: Option<&str>, names: Vec<String>) -> Result<Binding> {
     let known = choose(options)?;
     let headers = Headers::new(names);
@@ -621,9 +621,14 @@ fn bind_members(options: &OpenOptions, record_set: Option<&str>, names: Vec<Stri
     };
     let mut all = headers.names.clone();
     for (column, aliases) in &format.columns {
-        let is_text =
-            schema::column(column).is_some_and(|c| c.kind == ColumnKind::Text) && column != BILLING_CURRENCY;
-        if (is_text || everything) && headers.find(aliases).is_none() && !all.contains(&aliases[0]) {
+        let may_come = match schema::column(column).map(|c| c.kind) {
+            // A format that derives these has no column for them.
+            Some(ColumnKind::Money) => column != EFFECTIVE_COST || format.effective.is_empty(),
+            Some(ColumnKind::Time) => column == CHARGE_PERIOD_END && format.cells.lasts.is_none(),
+            Some(ColumnKind::Text) => true,
+            Some(ColumnKind::Tags) | None => false,
+        };
+        if (may_come || everything) && headers.find(aliases).is_none() && !all.contains(&aliases[0]) {
             all.push(aliases[0].clone());
         }
     }

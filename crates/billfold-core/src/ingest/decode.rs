@@ -25,6 +25,10 @@ pub(crate) trait Cells {
     fn n_rows(&self) -> usize;
     /// A cell's text, unescaped; empty where the row has no such cell. `scratch` may be used to hold it.
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8];
+    /// Whether the row has no such cell at all, which in JSON is something else than an empty one.
+    fn lacks(&self, _row: usize, _column: usize) -> bool {
+        false
+    }
     /// Physical lines before the row, within the chunk.
     fn lines_before(&self, row: usize) -> Option<u64>;
     /// The whole row as it stands in the file.
@@ -542,6 +546,11 @@ fn currencies<C: Cells>(
         }
         return constant(fallback.as_str(), n_rows);
     };
+    if judged.is_clean()
+        && let Some(known) = typed_currencies(cells, plan, column)
+    {
+        return known;
+    }
     let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(n_rows);
     for row in 0..n_rows {
@@ -573,6 +582,10 @@ fn currencies<C: Cells>(
             if judged.is_bad(row) || !suspicious(&verdicts[code as usize]) {
                 continue;
             }
+            if verdicts[code as usize].is_some() && cells.lacks(row, column) {
+                counts.currency_absent += 1;
+                continue;
+            }
             // A blank currency is legal on a row that costs nothing, as some providers write it.
             let free = verdicts[code as usize].is_some()
                 && cost_of(cells, plan, row, &mut scratch)
@@ -586,6 +599,22 @@ fn currencies<C: Cells>(
     let codes = builder.codes().to_vec();
     let values: arrow::array::StringArray = texts.into_iter().map(Some).collect();
     crate::charge::builder::dictionary(codes, std::sync::Arc::new(values))
+}
+
+/// The currencies of a column that comes as a dictionary of nothing but known currencies.
+fn typed_currencies<C: Cells>(cells: &C, plan: &DecodePlan, column: usize) -> Option<Result<TextArray>> {
+    let array = cells.text_column(column, &plan.rules)?.ok()?;
+    if array.keys().null_count() > 0 {
+        return None;
+    }
+    let names = array.values().as_string_opt::<i32>()?;
+    let known: Option<Vec<Currency>> = names
+        .iter()
+        .map(|name| plan.rules.currency(plan.rules.typed(name?.as_bytes())))
+        .collect();
+    let texts: arrow::array::StringArray = known?.iter().map(|c| Some(c.as_str())).collect();
+    let mapped = TextArray::try_new(array.keys().clone(), std::sync::Arc::new(texts));
+    Some(mapped.map_err(|e| crate::error::Error::bug(format!("a dictionary column: {e}"))))
 }
 
 fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {

@@ -583,6 +583,11 @@ impl Cells for JsonCells<'_> {
         }
     }
 
+    fn lacks(&self, row: usize, column: usize) -> bool {
+        let slot = self.slots.of_column.get(column).copied().flatten();
+        slot.is_none_or(|slot| self.rows.spans[row * self.slots.n_kept + slot].1 == 0)
+    }
+
     fn lines_before(&self, row: usize) -> Option<u64> {
         Some(self.chunk.line(self.item(row)) - self.chunk.first_line)
     }
