@@ -61,7 +61,7 @@ fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         };
         writeln!(
             out,
-            "\n{}[{}]{column}: {} times against: {}",
+            "\n{}[{}]{column}: {} times; the rule: {}",
             finding.rule.severity, finding.rule.id, finding.count, finding.rule.title
         )?;
         for (what, totals) in [("cost", &finding.cost), ("difference", &finding.difference)] {

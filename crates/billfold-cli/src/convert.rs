@@ -189,6 +189,7 @@ fn tell(done: &Conversion, args: &ConvertArgs, io: &mut Io<'_>, reporter: Report
     if !done.is_written {
         return;
     }
+    let n_files = done.sources.len();
     let runs = match done.n_runs {
         0 => String::new(),
         n => format!(", merged from {n} runs"),
@@ -197,9 +198,9 @@ fn tell(done: &Conversion, args: &ConvertArgs, io: &mut Io<'_>, reporter: Report
         io,
         "receipt",
         format!(
-            "{} rows read from {} files = {} written + {} rejected{runs}",
+            "{} rows read from {n_files} file{} = {} written + {} rejected{runs}",
             done.rows_read,
-            done.sources.len(),
+            if n_files == 1 { "" } else { "s" },
             done.rows_written,
             done.rows_rejected
         ),

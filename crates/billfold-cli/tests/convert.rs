@@ -179,7 +179,7 @@ fn charges_are_sorted_and_exact_and_keep_what_the_schema_does_not_know() {
          1,2024-03-02T00:00:00Z,2024-03-02T01:00:00Z,0.1,USD,North,Compute,\"{\"\"a\"\":\"\"1\"\",\"\"b\"\":null}\",red\n"
     );
     for told in [
-        "3 rows read from 1 files = 3 written + 0 rejected",
+        "3 rows read from 1 file = 3 written + 0 rejected",
         "effective_cost from billed_cost: 3 rows",
         "tags unreadable, counted as untagged: 1 rows",
         "charge_period_end absent: 1 rows",
@@ -282,7 +282,7 @@ fn check_says_where_and_exits_with_1_for_errors_only() {
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(
         ran.out
-            .contains("error[EffectiveCost-Tax] EffectiveCost: 1 times"),
+            .contains("error[EffectiveCost-Tax] EffectiveCost: 1 times; the rule: "),
         "{}",
         ran.out
     );
