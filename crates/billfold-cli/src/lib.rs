@@ -13,7 +13,6 @@
 //! [`Io::process`] only, and changes nothing but colours on a terminal.
 
 #![forbid(unsafe_code)]
-
 #![doc = include_str!("../docs/reference.md")]
 
 mod args;

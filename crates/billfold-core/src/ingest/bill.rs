@@ -15,7 +15,7 @@ use crate::ingest::json::Layout;
 use crate::ingest::json_bill::{JsonShape, JsonStream};
 use crate::ingest::parquet_bill::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
-use crate::ingest::source::{Packing, Place, Source, Stamp};
+use crate::ingest::source::{Packing, Place, Source, Stamp, unpack_error};
 use crate::ingest::text::TextHead;
 use crate::ingest::{csv, json};
 
@@ -34,6 +34,8 @@ pub struct OpenOptions {
     pub allow_empty: bool,
     /// Bytes of a chunk of CSV or JSON, plain.
     pub chunk_bytes: usize,
+    /// How many times its packed bytes a file may come to, once past 64 MiB.
+    pub max_expand: u32,
     /// Counts bytes read from disk.
     pub bytes_read: Arc<AtomicU64>,
 }
@@ -127,9 +129,9 @@ impl Bill {
     }
 
     fn open_inner(source: &Source, options: &OpenOptions) -> Result<Opened> {
-        let mut raw = source.open_counted(Some(Arc::clone(&options.bytes_read)))?;
+        let mut raw = source.open_counted(Some(Arc::clone(&options.bytes_read)), options.max_expand)?;
         let stamp = raw.stamp;
-        let head = raw.peek(262).map_err(|e| Error::io("cannot be read", &e))?;
+        let head = raw.peek(262).map_err(|e| unpack_error(Packing::Plain, &e))?;
         let bill = |binding, notes, carrier, packing| {
             Box::new(Bill {
                 n_headers: n_headers(&binding),
@@ -187,6 +189,7 @@ impl Bill {
             .transcoded
             .map(|name| format!("transcoded from {name}"))
             .into_iter()
+            .chain(misnamed(&source.name, packing))
             .collect();
         if head.sample.is_empty() {
             return Err(Error::file("csv.empty", "the file has no bytes when unpacked"));
@@ -269,9 +272,10 @@ impl Bill {
     }
 
     fn stream_inner(&self, plan: &BillPlan) -> Result<BillStream> {
-        let raw = self
-            .source
-            .open_counted(Some(Arc::clone(&self.options.bytes_read)))?;
+        let raw = self.source.open_counted(
+            Some(Arc::clone(&self.options.bytes_read)),
+            self.options.max_expand,
+        )?;
         let stamp = raw.stamp;
         let text = |raw| TextHead::open(raw, self.options.encoding.as_deref());
         let mut n_skipped = 0;
@@ -497,7 +501,8 @@ impl BillPlan {
         if matches!(bill.carrier, Carrier::Empty) {
             return Ok(None);
         }
-        let decode = DecodePlan::new(hint, &bill.binding).map_err(|e| e.in_source(&bill.source.name))?;
+        let mut decode = DecodePlan::new(hint, &bill.binding).map_err(|e| e.in_source(&bill.source.name))?;
+        decode.partitions = Arc::clone(&bill.source.partitions);
         Ok(Some(BillPlan {
             decode,
             window: hint.window,
@@ -552,7 +557,28 @@ fn is_prose(name: &str) -> bool {
     ]
     .iter()
     .any(|ending| lower.ends_with(ending))
-        || !lower.rsplit('/').next().unwrap_or_default().contains('.')
+        || !lower.rsplit(['/', '!']).next().unwrap_or_default().contains('.')
+}
+
+/// A note where the ending of a name says another packing than the first bytes, which are believed.
+fn misnamed(name: &str, packing: Packing) -> Option<String> {
+    let lower = name.to_lowercase();
+    let ends = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
+    let named = if ends(&[".gz", ".gzip"]) {
+        Packing::Gzip
+    } else if ends(&[".zst", ".zstd"]) {
+        Packing::Zstd
+    } else if ends(&[".csv", ".json", ".ndjson", ".jsonl"]) {
+        Packing::Plain
+    } else {
+        return None;
+    };
+    let word = |packing| match packing {
+        Packing::Plain => "not packed",
+        Packing::Gzip => "gzip",
+        Packing::Zstd => "zstd",
+    };
+    (named != packing).then(|| format!("named as if it were {}, but is {}", word(named), word(packing)))
 }
 
 fn choose(options: &OpenOptions) -> Result<Vec<Arc<Format>>> {

@@ -10,6 +10,7 @@ use arrow::datatypes::Int32Type;
 use crate::charge::batch::{BatchParts, ChargeBatch, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder, constant};
 use crate::error::Result;
+use crate::ingest::delivery::partition;
 use crate::ingest::plan::{BoundRule, CellReading, CostPlan, DecodePlan, TagPlan};
 use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
@@ -231,7 +232,7 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
                 Some(array) => array?,
                 None => texts(cells, plan, *column, &judged)?,
             },
-            None => constant("", n_rows)?,
+            None => constant(partition(&plan.partitions, name).unwrap_or_default(), n_rows)?,
         };
         text.push((name.clone(), array));
     }

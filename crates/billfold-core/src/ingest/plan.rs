@@ -8,6 +8,7 @@ use crate::charge::schema::{
 };
 use crate::charge::{Clock, CostMetric, ScanHint};
 use crate::error::{Error, Result};
+use crate::ingest::delivery::Partitions;
 use crate::ingest::formats::{Binding, EffectiveRule, Format, near_names};
 use crate::money::Currency;
 use crate::time::TimeRules;
@@ -30,6 +31,8 @@ pub(crate) struct DecodePlan {
     pub rules: CellReading,
     /// Whether batches carry the end of the charge period.
     pub keep_end: bool,
+    /// Wanted names that the folders of the file tell, where no column does.
+    pub partitions: Partitions,
     /// Columns that someone looks at beside the plan.
     pub also: Vec<usize>,
 }
@@ -138,6 +141,7 @@ impl DecodePlan {
             }),
             rules: CellReading::of(format)?,
             keep_end: hint.spans,
+            partitions: Partitions::default(),
             also: Vec::new(),
         })
     }
