@@ -1,0 +1,1 @@
+//! Catalogue G: duplicates, re-runs, overlapping exports.
