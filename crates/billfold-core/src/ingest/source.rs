@@ -233,8 +233,8 @@ impl Source {
         };
         Ok(RawReader {
             count,
-            stamp,
             max_expand,
+            stamp,
             ..RawReader::over(inner)
         })
     }

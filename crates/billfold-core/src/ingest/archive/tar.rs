@@ -3,7 +3,7 @@
 //! ustar, GNU long names and pax headers are read; what is no plain file or folder is refused, and so
 //! is an archive without its end mark, because a tar that was cut between members looks whole otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use crate::error::Printable;
@@ -20,7 +20,7 @@ const MAX_HEADERS: u64 = 1 << 20;
 pub(super) fn members(reader: &mut dyn Read) -> io::Result<Vec<Entry>> {
     let mut at = 0u64;
     let mut entries: Vec<Entry> = Vec::new();
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     let mut long_name: Option<Vec<u8>> = None;
     let mut pax = Pax::default();
     loop {
@@ -79,7 +79,7 @@ pub(super) fn members(reader: &mut dyn Read) -> io::Result<Vec<Entry>> {
                 };
                 return Err(Refusal::file("tar.entry", format!("member {shown} is {what}")));
             }
-            if seen.insert(name.to_lowercase(), ()).is_some() {
+            if !seen.insert(name.to_lowercase()) {
                 return Err(Refusal::file(
                     "tar.dup",
                     format!("two members of one name: {shown}"),

@@ -151,7 +151,7 @@ pub(super) fn is_period(part: &str) -> bool {
         let key = key.to_ascii_lowercase();
         return ["billing_period", "period", "month", "invoice_month"].contains(&key.as_str());
     }
-    is_range(part) || month(part).is_some_and(|rest| rest.is_empty())
+    is_range(part) || month(part).is_some_and(str::is_empty)
 }
 
 /// `20240901-20241001`.

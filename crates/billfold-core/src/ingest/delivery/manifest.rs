@@ -90,7 +90,8 @@ struct RunInfo {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Blob {
-    blob_name: String,
+    #[serde(rename = "blobName")]
+    name: String,
     #[serde(default)]
     byte_count: Option<u64>,
     #[serde(default)]
@@ -219,7 +220,7 @@ fn of_wire(wire: Wire, source: usize, path: &[String]) -> Option<Manifest> {
         files: blobs
             .into_iter()
             .map(|blob| File {
-                key: blob.blob_name,
+                key: blob.name,
                 bytes: blob.byte_count,
                 rows: blob.data_row_count,
             })

@@ -76,7 +76,9 @@ fn series(bills: &[Bill]) -> BTreeMap<(String, String), BTreeMap<String, Files>>
         if bill.source.listed.is_some() || bill.source.place == Place::Stdin {
             continue;
         }
-        let (key, marks) = key_and_marks(&parts(&bill.source));
+        // Only AWS names deliveries by bare ids; elsewhere a folder of that name may be an account.
+        let ids = bill.binding.format.name.starts_with("aws");
+        let (key, marks) = key_and_marks(&parts(&bill.source), ids);
         if marks.is_empty() {
             continue;
         }
@@ -95,8 +97,8 @@ fn series(bills: &[Bill]) -> BTreeMap<(String, String), BTreeMap<String, Files>>
     all
 }
 
-/// A path without its marks, and the marks.
-fn key_and_marks(path: &[String]) -> (String, Vec<Mark>) {
+/// A path without its marks, and the marks. `ids`: whether a uuid is one wherever it stands.
+fn key_and_marks(path: &[String], ids: bool) -> (String, Vec<Mark>) {
     let Some((file, folders)) = path.split_last() else {
         return (String::new(), Vec::new());
     };
@@ -104,7 +106,7 @@ fn key_and_marks(path: &[String]) -> (String, Vec<Mark>) {
     let mut marks = Vec::new();
     for (i, folder) in folders.iter().enumerate() {
         let rhythm = ["hourly", "daily", "weekly", "monthly"].contains(&folder.to_lowercase().as_str());
-        let found = if rhythm {
+        let found = if rhythm || (ids && is_uuid(folder)) {
             Some(Mark {
                 text: folder.clone(),
                 order: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::error::{Error, Printable, Result};
-use crate::ingest::delivery::layout::mark;
+use crate::ingest::delivery::layout::{is_id, mark};
 use crate::ingest::delivery::manifest::{self, Kind, Manifest};
 use crate::ingest::delivery::{Delivery, conflict, parts};
 use crate::ingest::source::{LeftOut, Listed, Source};
@@ -121,10 +121,10 @@ impl<'a> Tree<'a> {
         }
         one_measure(&chosen)?;
         for idx in 0..self.sources.len() {
-            if let Some(counts) = regions.get(self.base(idx))
+            if let Some((base, counts)) = self.region(idx, &regions)
                 && !verdicts.contains_key(&idx)
             {
-                verdicts.insert(idx, self.unlisted(idx, counts, choice)?);
+                verdicts.insert(idx, self.unlisted(idx, base, counts, choice)?);
             }
         }
         Ok(verdicts)
@@ -198,6 +198,27 @@ impl<'a> Tree<'a> {
         &folders[..n]
     }
 
+    /// The folder that deliveries lie in and that this file is of, and the deliveries that count there.
+    fn region<'r, 'm>(
+        &self,
+        idx: usize,
+        regions: &'r BTreeMap<Vec<String>, Vec<&'m Manifest>>,
+    ) -> Option<(usize, &'r [&'m Manifest])> {
+        let path = &self.paths[idx];
+        let (folder, above) = path
+            .split_last()?
+            .1
+            .split_last()
+            .map(|(f, above)| (f.as_str(), above))?;
+        let base = self.base(idx);
+        if let Some(counts) = regions.get(base) {
+            return Some((base.len(), counts));
+        }
+        // In a copy that begins below the month nothing but the manifest beside it says what an id is.
+        let counts = regions.get(above).filter(|_| is_id(folder))?;
+        Some((above.len(), counts))
+    }
+
     /// The source that a manifest's key means: the longest tail of the key that lies below some folder
     /// above the manifest, because a copy of a bucket may begin at any of its folders.
     fn find(&self, key: &str, manifest: &Manifest) -> Option<usize> {
@@ -255,11 +276,11 @@ impl<'a> Tree<'a> {
     }
 
     /// What a file is that lies among deliveries and is in none that counts.
-    fn unlisted(&self, idx: usize, counts: &[&Manifest], choice: Delivery) -> Result<Verdict> {
+    fn unlisted(&self, idx: usize, base: usize, counts: &[&Manifest], choice: Delivery) -> Result<Verdict> {
         let path = &self.paths[idx];
         let folders = &path[..path.len().saturating_sub(1)];
-        let marks = &folders[self.base(idx).len()..];
-        let order = (self.base(idx).len()..folders.len()).find_map(|i| mark(folders, i)?.order);
+        let marks = &folders[base..];
+        let order = (base..folders.len()).find_map(|i| mark(folders, i)?.order);
         let newest = counts.iter().filter_map(|m| m.order.as_ref()).max();
         if order
             .as_ref()
