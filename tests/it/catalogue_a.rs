@@ -106,7 +106,12 @@ fn a12_a_file_cut_within_a_row_does_not_pass() {
         (4, "USD 2 of 2"),
         (7, "USD 2 of 2"),
     ] {
-        ask(&whole.as_bytes()[..whole.len() - bytes_off]).gives(expected);
+        let outcome = ask(&whole.as_bytes()[..whole.len() - bytes_off]).gives(expected);
+        let told = outcome
+            .warnings
+            .iter()
+            .any(|w| w.contains("does not end with a line end"));
+        assert_eq!(told, expected.contains(';'), "{:?}", outcome.warnings);
     }
 }
 

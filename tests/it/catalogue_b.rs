@@ -145,6 +145,8 @@ fn b10_digits_and_signs_of_other_scripts_are_no_amounts() {
     for cost in ["１２.５", "٣", "\u{2212}1", "1\u{a0}000", "1\u{202f}000"] {
         let outcome = ask(&bill(&[costing(cost), costing("1")])).gives("USD 1 of 1; 1:2 num.syntax");
         assert_eq!(outcome.rejects[0].text, cost);
+        let expected = &outcome.rejects[0].expected;
+        assert!(expected.contains("U+"), "the character is named: {expected}");
     }
 }
 

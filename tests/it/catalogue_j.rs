@@ -45,7 +45,7 @@ fn j01_a_line_that_never_ends_is_refused() {
 
 #[test]
 fn j02_more_than_4096_columns_are_refused() {
-    let columns = |n: usize| -> String { (0..n).map(|i| format!(",x{i}")).collect() };
+    let columns = |n: usize| (0..n).fold(String::new(), |text, i| text + ",x" + &i.to_string());
     let text = |n: usize| format!("{HEADER}{}\n2024-03-01,,1,USD,i-1{}\n", columns(n), ",".repeat(n));
     ask(&text(4091)).gives("USD 1 of 1");
     ask(&text(4092)).fails("limit limit.columns", &["4097", "4096"]);
@@ -121,7 +121,7 @@ fn j12_a_pattern_in_a_filter_is_plain_text() {
         ("resource_id~(a+)+$", "USD 1 of 1: (a+)+$=1"),
         ("resource_id~a.c", "USD 1 of 1: a.c=1"),
         ("resource_id~%_*?", "USD 1 of 1: %_*?=1"),
-        ("resource_id~(a{1000}){1000}", "USD 0 of 0:"),
+        ("resource_id~(a{1000}){1000}", "nothing of 0:"),
     ] {
         let mut query = asking("resource_id", "total");
         query.filter = Filter::new([Condition::parse(pattern).unwrap()]);

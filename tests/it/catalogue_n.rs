@@ -70,8 +70,10 @@ fn n04_columns_that_nobody_knows_are_kept() {
 }
 
 #[test]
-fn n05_a_column_of_costs_without_a_value_is_told() {
-    let outcome = ask(&bill(&[paying("", "USD"), paying("NULL", "USD")])).gives("USD 0 of 2");
+fn n05_a_column_of_costs_without_a_value_is_refused_unless_allowed() {
+    let empty = bill(&[paying("", "USD"), paying("NULL", "USD")]);
+    ask(&empty).fails("file schema.empty_column", &["none of 2 rows", "--allow-empty"]);
+    let outcome = ask(&empty).allow_empty().gives("USD 0 of 2");
     assert_eq!(outcome.receipt.notes.get("cost empty"), Some(&2));
 }
 

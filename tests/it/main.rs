@@ -3,7 +3,8 @@
 //! `support` makes bills and runs questions, `oracles` compares with the control totals of real exports,
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
 //! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
-//! the house.
+//! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
+//! of file, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,8 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod asked;
+mod carriers;
 mod catalogue;
 mod catalogue_a;
 mod catalogue_b;
@@ -28,7 +31,11 @@ mod catalogue_j;
 mod catalogue_n;
 mod determinism;
 mod exits;
+mod formats;
+mod laws;
 mod layers;
+mod naive;
 mod oracles;
+mod oracles_formats;
 mod packs;
 mod support;

@@ -17,7 +17,7 @@ use crate::ingest::formats::{Format, near_names};
 use crate::ingest::guard::MAX_EXPAND;
 use crate::ingest::inspect::Findings;
 use crate::ingest::scan::{BillReport, Ready, scan};
-use crate::ingest::source::{LeftOut, Source, expand};
+use crate::ingest::source::{NotRead, Source, expand};
 use crate::money::Totals;
 use crate::query::ChargeQuery;
 
@@ -37,7 +37,7 @@ pub struct RunOptions<'a> {
     pub delimiter: Option<u8>,
     /// Encoding of CSV and JSON files that are not UTF-8, by its WHATWG label (`gb18030`, `latin1`).
     pub encoding: Option<String>,
-    /// Whether files of zero bytes are bills without rows.
+    /// Whether files of zero bytes, and cost columns without a value, are nothing to stop for.
     pub allow_empty: bool,
     /// What to do with several deliveries of one month.
     pub delivery: Delivery,
@@ -65,7 +65,7 @@ impl Default for RunOptions<'_> {
             allow_empty: false,
             delivery: Delivery::Sure,
             max_expand: MAX_EXPAND,
-            chunk_bytes: 1 << 20,
+            chunk_bytes: 1 << 18,
             progress: Arc::default(),
         }
     }
@@ -188,18 +188,21 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         |state: &mut Sums, batch| state.update(batch),
     )?;
 
+    check_views(&ready, &reports)?;
+
     let mut states = states.into_iter();
     let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
     for state in states {
         merged.merge(&state)?;
     }
+    check_costs(&plan, &ready, &reports, options.allow_empty)?;
     let finished = merged.finish()?;
     check_rows(&ready, &reports)?;
     let mut receipt = account(&ready, &reports, &finished)?;
     receipt.left_out = opened
         .left_out
         .into_iter()
-        .map(|LeftOut { source, why }| UnreadSource { source, why })
+        .map(|NotRead { source, why }| UnreadSource { source, why })
         .collect();
     receipt.check(plan.groups_overlap())?;
     let admitted = options
@@ -215,6 +218,14 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
                 .iter()
                 .map(|note| format!("{}: {note}", bill.source.name)),
         );
+    }
+    for (Ready { bill, .. }, report) in ready.iter().zip(&reports) {
+        if report.ends_within_line && report.n_rejected > 0 {
+            warnings.push(format!(
+                "{}: the file does not end with a line end; it may be cut",
+                bill.source.name
+            ));
+        }
     }
     for source in receipt
         .sources
@@ -243,7 +254,7 @@ struct OpenedBills {
     bills: Vec<Bill>,
     streams: Vec<Option<BillStream>>,
     warnings: Vec<String>,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<NotRead>,
 }
 
 /// Finds and recognises all bills before the first row is read.
@@ -356,6 +367,68 @@ fn check_rows(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses to add up files that are different views of a month, such as actual and amortised cost.
+///
+/// Only what rows prove counts: a file without such rows goes with either view.
+fn check_views(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
+    let mut first: Vec<(&Bill, u32)> = Vec::new();
+    for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
+        let (name, view) = (&bill.binding.format.name, report.counts.views);
+        if view == 0 {
+            continue;
+        }
+        match first.iter().find(|(other, _)| other.binding.format.name == *name) {
+            None => first.push((bill, view)),
+            Some((other, seen)) if seen & view == 0 => {
+                let named = |view: u32| {
+                    let views = &bill.binding.format.views;
+                    let named = views.get(view.trailing_zeros() as usize);
+                    named.map_or("", |v| v.name.as_str())
+                };
+                let message = format!(
+                    "{} holds {} cost and {} holds {} cost; added up, charges would count twice",
+                    other.source.name,
+                    named(*seen),
+                    bill.source.name,
+                    named(view)
+                );
+                return Err(Error::new(crate::error::ErrorKind::Conflict(message))
+                    .hint("name the files of one view only"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A run in which no row has the cost that is asked for would answer zero; that is refused. All files
+/// are judged together, so that cutting a bill into parts changes nothing.
+///
+/// Errors: `schema.empty_column`, unless empty columns are allowed.
+fn check_costs(plan: &Plan, ready: &[Ready], reports: &[BillReport], allow_empty: bool) -> Result<()> {
+    // A column that was named by its header is what was asked for, empty or not. And what stands in row
+    // groups left unread is not known, and must not decide whether there is an answer.
+    let seen_whole = reports.iter().all(|report| report.n_skipped == 0);
+    if allow_empty || plan.query.metric.column().is_none() || !seen_whole {
+        return Ok(());
+    }
+    let n_kept: u64 = reports.iter().map(|r| r.counts.read - r.n_rejected).sum();
+    let n_empty: u64 = reports.iter().map(|r| r.counts.cost_empty).sum();
+    if n_kept == 0 || n_empty < n_kept {
+        return Ok(());
+    }
+    let message = format!(
+        "none of {n_kept} rows has a value for the {} cost",
+        plan.query.metric
+    );
+    let error = Error::file("schema.empty_column", message)
+        .hint("choose another --metric, or take it for zero with --allow-empty");
+    Err(match ready {
+        [only] => error.in_source(&only.bill.source.name),
+        _ => error,
+    })
 }
 
 fn account(ready: &[Ready], reports: &[BillReport], finished: &Finished) -> Result<Receipt> {

@@ -32,6 +32,18 @@ pub struct ChargeBatch {
     has_tags: bool,
 }
 
+/// Why a row of a file is no charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeftOut {
+    /// It adds up other rows.
+    Total,
+    /// It splits the cost of another row.
+    Split,
+    /// The format says so.
+    Other,
+}
+
 /// What a chunk held beside its charges.
 #[derive(Debug, Clone, Default)]
 pub struct RowCounts {
@@ -49,6 +61,14 @@ pub struct RowCounts {
     pub currency_absent: u64,
     /// Rows whose charge period has no end; they count as an instant.
     pub end_absent: u64,
+    /// Lines that add up others. Like the next two they are no rows and not among those read.
+    pub total_lines: u64,
+    /// Rows that split the cost of another row.
+    pub split_rows: u64,
+    /// Rows that are no charges for another reason of the format.
+    pub other_left_out: u64,
+    /// Views of the format that some row proves, a bit each.
+    pub views: u32,
 }
 
 impl RowCounts {
@@ -61,6 +81,25 @@ impl RowCounts {
         self.tags_unreadable += other.tags_unreadable;
         self.currency_absent += other.currency_absent;
         self.end_absent += other.end_absent;
+        self.total_lines += other.total_lines;
+        self.split_rows += other.split_rows;
+        self.other_left_out += other.other_left_out;
+        self.views |= other.views;
+    }
+
+    /// Takes a row that is no charge out of those read.
+    pub fn leave_out(&mut self, why: LeftOut) {
+        self.read -= 1;
+        match why {
+            LeftOut::Total => self.total_lines += 1,
+            LeftOut::Split => self.split_rows += 1,
+            LeftOut::Other => self.other_left_out += 1,
+        }
+    }
+
+    /// Records of the file that these counts are about, charges or not.
+    pub fn n_records(&self) -> u64 {
+        self.read + self.total_lines + self.split_rows + self.other_left_out
     }
 
     /// The bridges that were needed, by name, for the receipt.
@@ -71,6 +110,9 @@ impl RowCounts {
             ("tags unreadable, counted as untagged", self.tags_unreadable),
             ("billing_currency absent", self.currency_absent),
             ("charge_period_end absent", self.end_absent),
+            ("total lines", self.total_lines),
+            ("split line items", self.split_rows),
+            ("rows that are no charges", self.other_left_out),
         ]
         .into_iter()
         .filter(|(_, n)| *n > 0)

@@ -76,7 +76,10 @@ impl Sums {
         let filtered = by_code(&self.filtered)?;
         let outside_window = by_code(&self.outside)?;
         let used = if plan.groups_overlap() {
-            by_code(&self.used)?
+            // Of the currencies of the groups: which others were met depends on what a scan could leave unread.
+            let met = |code: &u32| groups.get(currency_of[*code as usize]).is_some();
+            let codes = (0..self.used.len() as u32).filter(met);
+            totals_by(&currency_of, codes.map(|code| (code, self.used.get(code))))?
         } else {
             groups.clone()
         };
@@ -168,6 +171,7 @@ fn period(calendar: crate::time::Calendar, window: Window, ordinal: i64) -> Peri
     calendar.period(ordinal)
 }
 
+/// Sums by currency; a currency without a sum is not there, one whose sums cancel stays at zero.
 fn totals_by(currency_of: &[Currency], sums: impl Iterator<Item = (u32, ExactSum)>) -> Result<Totals> {
     let mut per_code = vec![ExactSum::ZERO; currency_of.len()];
     let mut met = vec![false; currency_of.len()];
@@ -180,10 +184,12 @@ fn totals_by(currency_of: &[Currency], sums: impl Iterator<Item = (u32, ExactSum
         })?;
     }
     let mut totals = Totals::default();
-    for (currency, sum) in currency_of.iter().zip(&per_code) {
-        totals
-            .add(*currency, sum)
-            .map_err(|_| Error::bug("one sum per currency cannot overflow"))?;
+    for ((currency, sum), met) in currency_of.iter().zip(&per_code).zip(met) {
+        if met {
+            totals
+                .add(*currency, sum)
+                .map_err(|_| Error::bug("one sum per currency cannot overflow"))?;
+        }
     }
     Ok(totals)
 }

@@ -2,6 +2,7 @@
 //! Stage: bound request. Plain data.
 
 use crate::charge::ScanHint;
+use crate::charge::schema::BILLING_CURRENCY;
 use crate::error::{Error, Result};
 use crate::query::{Allocation, ChargeQuery, Clock, Condition, Dimension, DimensionSource};
 use crate::time::Calendar;
@@ -26,6 +27,8 @@ pub struct Plan {
 pub enum BatchColumn {
     /// Text column of this index.
     Text(usize),
+    /// The currency of the charge: one spelling, whatever the file's.
+    Currency,
     /// Every tag.
     TagId,
     /// The value of one tag.
@@ -38,7 +41,7 @@ impl Plan {
     /// Binds a question.
     ///
     /// Errors: a question that contradicts itself (proration with the billing clock, `top` without a
-    /// dimension, months outside 1 to 12).
+    /// dimension, two dimensions that are every tag).
     pub fn new(query: ChargeQuery) -> Result<Self> {
         if query.allocation == Allocation::Prorate && query.clock == Clock::Billing {
             return Err(Error::usage(
@@ -53,6 +56,13 @@ impl Plan {
             return Err(
                 Error::usage("--top needs a dimension to rank").hint("add --by, such as --by project_id")
             );
+        }
+        // `--set` can lead a second dimension to the tags; which of them a row then counts under is anyone's guess.
+        let by_tags = query.by.iter().filter(|d| d.source == DimensionSource::TagId);
+        if let [first, second, ..] = by_tags.collect::<Vec<_>>()[..] {
+            return Err(Error::usage(format!(
+                "{first} and {second} both count a row once per tag; one dimension may"
+            )));
         }
         let mut hint = ScanHint {
             text: Vec::new(),
@@ -87,6 +97,8 @@ impl Plan {
 
 fn bind(dimension: &Dimension, hint: &mut ScanHint) -> BatchColumn {
     match &dimension.source {
+        // `cny`, `RMB` and a file's default are the CNY that the answer's currency column says.
+        DimensionSource::Column(name) if name == BILLING_CURRENCY => BatchColumn::Currency,
         DimensionSource::Column(name) => {
             let known = hint.text.iter().position(|n| n == name);
             BatchColumn::Text(known.unwrap_or_else(|| {

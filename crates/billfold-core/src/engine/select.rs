@@ -25,6 +25,7 @@ pub(crate) fn filter_rows(plan: &Plan, batch: &ChargeBatch) -> Option<Vec<bool>>
     for (column, condition) in &plan.conditions {
         match column {
             BatchColumn::Text(i) => keep_by_text(batch.text(*i), condition, &mut keep),
+            BatchColumn::Currency => keep_by_text(batch.currency(), condition, &mut keep),
             BatchColumn::Constant(text) => {
                 let holds = condition.holds(text);
                 for keep in &mut keep {

@@ -387,6 +387,7 @@ impl Sums {
     ) -> Vec<u32> {
         match column {
             BatchColumn::Text(i) => self.names[d].codes_of(batch.text(*i), &mut out),
+            BatchColumn::Currency => self.names[d].codes_of(batch.currency(), &mut out),
             BatchColumn::Constant(text) => {
                 let code = self.names[d].code(text);
                 out.clear();

@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicU64;
 
 use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
-use crate::charge::schema::{self, BILLING_CURRENCY, ColumnKind};
+use crate::charge::schema::{self, CHARGE_PERIOD_END, ColumnKind, EFFECTIVE_COST};
 use crate::error::{Error, Result};
 use crate::ingest::csv::RecordIndex;
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
 use crate::ingest::decode::{CellVisitor, Decode, Decoded};
-use crate::ingest::formats::{Binding, Format, Headers, recognise, unknown_format};
+use crate::ingest::formats::{self, Binding, Format, Headers, list_parts, recognise, unknown_format};
 use crate::ingest::json::Layout;
-use crate::ingest::json_bill::{JsonShape, JsonStream};
+use crate::ingest::json_bill::{Inside, JsonShape, JsonStream};
 use crate::ingest::parquet_bill::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, Stamp, unpack_error};
@@ -81,7 +81,7 @@ pub struct BillStream {
 
 enum StreamKind {
     Csv(CsvStream),
-    Json(JsonStream),
+    Json(Box<JsonStream>),
     Parquet(std::vec::IntoIter<RowGroup>),
     Empty,
 }
@@ -168,8 +168,19 @@ impl Bill {
                 )
                 .hint("save it to a file first"));
             }
-            let shape = ParquetShape::of(source)?;
-            let binding = bind(options, Headers::new(shape.headers.clone()))?;
+            let inside = Inside::of(&options.formats);
+            let shape = ParquetShape::of(source, &inside.tags)?;
+            let binding = match bind(options, Headers::new(shape.headers.clone())) {
+                Err(e) if source.found && is_refused(&e) => return Ok(Opened::NoBill(e.to_string())),
+                other => other?,
+            };
+            let list = &binding.format.cells.explode;
+            if !list.is_empty() && binding.headers.names.contains(list) {
+                return Err(Error::file(
+                    "type.unsupported",
+                    format!("the rows inside {list} are read from JSON only"),
+                ));
+            }
             return Ok(Opened::Bill(
                 bill(binding, Vec::new(), Carrier::Parquet(shape), Packing::Plain),
                 None,
@@ -207,7 +218,9 @@ impl Bill {
             other => other?,
         };
         let binding = match bind(options, Headers::new(shape.headers.clone())) {
-            Err(e) if source.found && is_prose(&source.name) => return Ok(Opened::NoBill(e.to_string())),
+            Err(e) if source.found && (is_prose(&source.name) || is_refused(&e)) => {
+                return Ok(Opened::NoBill(e.to_string()));
+            }
             other => other?,
         };
         if shape.dialect.cr_only {
@@ -236,13 +249,14 @@ impl Bill {
         let packing = head.packing;
         let one_line = head.whole && memchr::memchr(b'\n', head.sample.trim_ascii()).is_none();
         let mut stream = shape.stream(head, options.chunk_bytes);
-        let bound = stream.peek_members().and_then(|names| {
+        let inside = Inside::of(&options.formats);
+        let bound = stream.peek_members(&inside).and_then(|names| {
             let n_headers = names.len();
-            bind_members(options, &shape, names).map(|binding| (binding, n_headers))
+            bind_members(options, stream.seen_member(), names).map(|binding| (binding, n_headers))
         });
         let (binding, n_headers) = match bound {
             // Manifests, totals and settings lie beside bills; a file that was not named itself may be one.
-            Err(e) if source.found && (shape.layout != Layout::Lines || one_line) => {
+            Err(e) if source.found && (shape.layout != Layout::Lines || one_line || is_refused(&e)) => {
                 return Ok(Opened::NoBill(e.to_string()));
             }
             other => other?,
@@ -257,7 +271,7 @@ impl Bill {
             options: options.clone(),
         };
         let stream = (!source.is_file()).then(|| BillStream {
-            inner: StreamKind::Json(stream),
+            inner: StreamKind::Json(Box::new(stream)),
             next_index: 0,
             stamp,
             n_skipped: 0,
@@ -292,7 +306,9 @@ impl Bill {
                 }
                 StreamKind::Csv(again.stream(head, self.options.chunk_bytes))
             }
-            Carrier::Json(shape) => StreamKind::Json(shape.stream(text(raw)?, self.options.chunk_bytes)),
+            Carrier::Json(shape) => {
+                StreamKind::Json(Box::new(shape.stream(text(raw)?, self.options.chunk_bytes)))
+            }
             Carrier::Parquet(shape) => {
                 let (groups, skipped) = shape.row_groups(&plan.decode, plan.window, plan.spans);
                 n_skipped = skipped;
@@ -348,7 +364,7 @@ impl Bill {
     ) -> Result<ChunkReport> {
         let mut report = ChunkReport::default();
         let mut take = |report: &mut ChunkReport, decoded: Decoded| -> Result<()> {
-            let rows_before = report.counts.read;
+            let rows_before = report.counts.n_records();
             report.counts.add(&decoded.counts);
             report.faults.extend(decoded.faults.into_iter().map(|mut fault| {
                 fault.row += rows_before;
@@ -512,6 +528,11 @@ impl BillPlan {
 }
 
 impl BillStream {
+    /// Whether the file is text that ends within a line.
+    pub fn ends_within_line(&self) -> bool {
+        matches!(&self.inner, StreamKind::Csv(stream) if !stream.ends_with_newline)
+    }
+
     /// Chunks given so far.
     pub fn n_tasks(&self) -> u64 {
         self.next_index
@@ -546,6 +567,11 @@ impl BillStream {
 
 fn n_headers(binding: &Binding) -> usize {
     binding.headers.names.len()
+}
+
+/// Whether a file is known and holds no charges.
+fn is_refused(error: &Error) -> bool {
+    error.kind().code() == "schema.refused"
 }
 
 /// Names under which notes and sums, not bills, lie in a delivery.
@@ -596,38 +622,49 @@ fn choose(options: &OpenOptions) -> Result<Vec<Arc<Format>>> {
 }
 
 fn bind(options: &OpenOptions, headers: Headers) -> Result<Binding> {
-    let formats = choose(options)?;
+    let known = choose(options)?;
     if options.format.is_some() {
-        return Ok(Binding::new(&formats[0], headers));
+        return formats::bind(&known[0], headers);
     }
-    recognise(&formats, headers)
+    recognise(&known, headers)
 }
 
-/// JSON objects leave members out, so text columns that the first objects lack may still come: they are
-/// bound to the name that the format expects.
-fn bind_members(options: &OpenOptions, shape: &JsonShape, names: Vec<String>) -> Result<Binding> {
-    let formats = choose(options)?;
+/// JSON objects leave members out, so columns that the first objects lack may still come: they are bound
+/// to the name that the format expects.
+fn bind_members(options: &OpenOptions, record_set: Option<&str>, names: Vec<String>) -> Result<Binding> {
+    let known = choose(options)?;
     let headers = Headers::new(names);
-    let format = if headers.names.is_empty() && shape.layout == Layout::Documents {
+    let everything = headers.names.is_empty();
+    let format = if options.format.is_some() {
+        Arc::clone(&known[0])
+    } else if let (true, Some(record_set)) = (everything, record_set) {
         // A response without a row is recognised by the member that would hold the rows.
-        let by_member = formats.iter().find(|f| !f.cells.record_set.is_empty());
-        Arc::clone(by_member.ok_or_else(|| unknown_format(&formats, &headers))?)
-    } else if options.format.is_some() {
-        Arc::clone(&formats[0])
+        let holds = |f: &&Arc<Format>| f.cells.record_set.iter().any(|path| path == record_set);
+        let format = known.iter().find(holds);
+        Arc::clone(format.ok_or_else(|| unknown_format(&known, &headers))?)
     } else {
-        recognise(&formats, headers.clone())?.format
+        recognise(&known, headers.clone())?.format
     };
     let mut all = headers.names.clone();
-    let everything = headers.names.is_empty();
     for (column, aliases) in &format.columns {
-        let is_text =
-            schema::column(column).is_some_and(|c| c.kind == ColumnKind::Text) && column != BILLING_CURRENCY;
-        if (is_text || everything) && headers.find(aliases).is_none() && !all.contains(&aliases[0]) {
+        let may_come = match schema::column(column).map(|c| c.kind) {
+            // A format that derives these has no column for them.
+            Some(ColumnKind::Money) => column != EFFECTIVE_COST || format.effective.is_empty(),
+            Some(ColumnKind::Time) => column == CHARGE_PERIOD_END && format.cells.lasts.is_none(),
+            Some(ColumnKind::Text) => true,
+            Some(ColumnKind::Tags) | None => false,
+        };
+        if (may_come || everything) && headers.find(aliases).is_none() && !all.contains(&aliases[0]) {
             all.push(aliases[0].clone());
         }
     }
     if headers.find(&format.tags.column).is_none() {
         all.extend(format.tags.column.first().cloned());
     }
-    Ok(Binding::new(&format, Headers::new(all)))
+    for (list, _) in format.list_headers().filter_map(list_parts) {
+        if headers.find_one(list).is_none() && !all.iter().any(|name| name == list) {
+            all.push(list.to_owned());
+        }
+    }
+    formats::bind(&format, Headers::new(all))
 }

@@ -31,6 +31,8 @@ pub(crate) struct CsvStream {
     chunker: Chunker,
     reader: Box<dyn Read + Send>,
     packing: Packing,
+    /// Whether the last chunk ended with a line end.
+    pub ends_with_newline: bool,
 }
 
 impl CsvShape {
@@ -132,6 +134,7 @@ impl CsvShape {
             chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD).without_lines(),
             reader: Box::new(sample.chain(head.rest)),
             packing: head.packing,
+            ends_with_newline: true,
         }
     }
 
@@ -242,6 +245,9 @@ impl CsvStream {
         let chunk = self.chunker.next_chunk(&mut reader);
         if let Some(error) = failed {
             return Err(read_error(self.packing, &error));
+        }
+        if let Ok(Some(chunk)) = &chunk {
+            self.ends_with_newline = matches!(chunk.bytes.last(), Some(b'\n' | b'\r'));
         }
         chunk
     }

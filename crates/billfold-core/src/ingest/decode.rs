@@ -4,17 +4,18 @@
 //! end, with the first of its faults. The order of judgement is fixed (structure, start, end, billing
 //! period, currency, cost), so which fault a row shows does not depend on the question.
 
-use arrow::array::{ArrayRef, DictionaryArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, MapArray};
 use arrow::datatypes::Int32Type;
 
-use crate::charge::batch::{BatchParts, ChargeBatch, RowCounts, RowFault};
+use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder, constant};
 use crate::error::Result;
+use crate::ingest::amounts;
 use crate::ingest::delivery::partition;
-use crate::ingest::plan::{BoundRule, CellReading, CostPlan, DecodePlan, TagPlan};
+use crate::ingest::plan::{BoundCondition, BoundRule, CellReading, CostPlan, DecodePlan, TagPlan};
 use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_cell};
-use crate::time::{self, TimeError};
+use crate::time::{self, Calendar, TimeError};
 
 /// Bytes that one field may have, so that a broken file cannot make one id of megabytes.
 pub(crate) const MAX_FIELD: usize = 1 << 20;
@@ -25,6 +26,10 @@ pub(crate) trait Cells {
     fn n_rows(&self) -> usize;
     /// A cell's text, unescaped; empty where the row has no such cell. `scratch` may be used to hold it.
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8];
+    /// Whether the row has no such cell at all, which in JSON is something else than an empty one.
+    fn lacks(&self, _row: usize, _column: usize) -> bool {
+        false
+    }
     /// Physical lines before the row, within the chunk.
     fn lines_before(&self, row: usize) -> Option<u64>;
     /// The whole row as it stands in the file.
@@ -37,6 +42,11 @@ pub(crate) trait Cells {
 
     /// The text column as it is, where the carrier has dictionaries.
     fn text_column(&self, _column: usize, _rules: &CellReading) -> Option<Result<TextArray>> {
+        None
+    }
+
+    /// The column's maps, where the carrier has them typed and no row is null text.
+    fn tag_map(&self, _column: usize) -> Option<&MapArray> {
         None
     }
 
@@ -98,11 +108,21 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn amount(error: AmountError, column: usize, text: &[u8]) -> Self {
+        let text = lossy(text);
+        // Digits and signs of other scripts look like ours.
+        let expected = match text.chars().find(|c| !c.is_ascii()) {
+            Some(c) => format!(
+                "{}; U+{:04X} is none of its characters",
+                error.expected(),
+                c as u32
+            ),
+            None => error.expected().to_owned(),
+        };
         Fault {
             code: error.code(),
             column: Some(column),
-            text: lossy(text),
-            expected: error.expected().to_owned(),
+            text,
+            expected,
         }
     }
 
@@ -162,6 +182,7 @@ pub(crate) fn lossy(text: &[u8]) -> String {
 pub(crate) struct Judged {
     bad: Vec<bool>,
     faults: Vec<(usize, Fault)>,
+    left_out: Vec<(usize, LeftOut)>,
 }
 
 impl Judged {
@@ -169,7 +190,20 @@ impl Judged {
         Judged {
             bad: vec![false; n_rows],
             faults: Vec::new(),
+            left_out: Vec::new(),
         }
+    }
+
+    /// Leaves out a row that is no charge.
+    pub(crate) fn leave_out(&mut self, row: usize, why: LeftOut) {
+        if !std::mem::replace(&mut self.bad[row], true) {
+            self.left_out.push((row, why));
+        }
+    }
+
+    /// The rows that are no charges, in the order in which they were found.
+    pub(crate) fn left_out(&self) -> &[(usize, LeftOut)] {
+        &self.left_out
     }
 
     pub(crate) fn is_bad(&self, row: usize) -> bool {
@@ -185,7 +219,7 @@ impl Judged {
     }
 
     pub(crate) fn is_clean(&self) -> bool {
-        self.faults.is_empty()
+        self.faults.is_empty() && self.left_out.is_empty()
     }
 
     pub(crate) fn keep(&self) -> arrow::array::BooleanArray {
@@ -207,6 +241,8 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         ..RowCounts::default()
     };
 
+    leave_out_rows(cells, plan, &mut judged);
+    counts.views = views(cells, plan, &judged);
     let charge_start = times(cells, plan, plan.start, None, &mut judged);
     let end = match plan.end {
         Some(column) => times(
@@ -216,7 +252,10 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
             Some((&charge_start, &mut counts.end_absent)),
             &mut judged,
         ),
-        None => charge_start.clone(),
+        None => match plan.lasts {
+            Some(calendar) if plan.keep_end => lasting(&charge_start, calendar, &judged),
+            _ => charge_start.clone(),
+        },
     };
     let start = match plan.billing_start {
         Some(column) => times(cells, plan, column, None, &mut judged),
@@ -252,6 +291,9 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
     let mut batch = ChargeBatch::new(parts)?;
     if !judged.is_clean() {
         batch = batch.filter(&judged.keep())?;
+    }
+    for (_, why) in judged.left_out() {
+        counts.leave_out(*why);
     }
     let faults = judged
         .into_faults()
@@ -301,12 +343,17 @@ fn times<C: Cells>(
         };
         // Neighbouring rows mostly share their period.
         if typed.is_none() && (!read_any || cell != last_text) {
-            match time::parse_cell(cell, &plan.rules.time) {
+            match plan.rules.instant(cell) {
                 Ok(instant) => {
                     last = instant;
                     read_any = true;
                     last_text.clear();
                     last_text.extend_from_slice(cell);
+                }
+                Err(_) if column == plan.start && is_total(cells, plan, row) => {
+                    judged.leave_out(row, LeftOut::Total);
+                    out.push(0);
+                    continue;
                 }
                 Err(error) => {
                     let mut fault = Fault::time(error, column, cell);
@@ -320,7 +367,11 @@ fn times<C: Cells>(
                 }
             }
         }
-        match (last, &mut starts) {
+        let instant = match &starts {
+            Some(_) => last.map(|end| plan.rules.end(end)),
+            None => last,
+        };
+        match (instant, &mut starts) {
             (Some(instant), Some((starts, _))) if instant < starts[row] => {
                 let text = lossy(cells.cell(row, column, &mut scratch));
                 judged.refuse(row, Fault::order(column, text));
@@ -330,6 +381,10 @@ fn times<C: Cells>(
             (None, Some((starts, absent))) => {
                 **absent += 1;
                 out.push(starts[row]);
+            }
+            (None, None) if column == plan.start && is_total(cells, plan, row) => {
+                judged.leave_out(row, LeftOut::Total);
+                out.push(0);
             }
             (None, None) => {
                 judged.refuse(row, Fault::missing_time(column, cell));
@@ -343,10 +398,117 @@ fn times<C: Cells>(
 #[cold]
 fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
     let mut scratch = Vec::new();
-    plan.headers.iter().enumerate().all(|(column, header)| {
+    let mut headers = plan.headers.iter().enumerate();
+    headers.all(|(column, header)| {
+        // The file has no header for the sum of a list.
+        if plan.list(column).is_some() {
+            return true;
+        }
         let cell = cells.cell(row, column, &mut scratch);
         cell == header.trim_start_matches('\u{feff}').as_bytes()
     })
+}
+
+/// Whether a row without a start adds up the rows before it: its first text says so.
+#[cold]
+pub(crate) fn is_total<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
+    let mut scratch = Vec::new();
+    let mut columns = (0..plan.headers.len()).filter(|column| plan.list(*column).is_none());
+    !plan.totals.is_empty()
+        && columns
+            .find_map(|column| {
+                let cell = cells.cell(row, column, &mut scratch).trim_ascii();
+                (!cell.is_empty()).then(|| is_total_word(plan, cell))
+            })
+            .unwrap_or(false)
+}
+
+fn is_total_word(plan: &DecodePlan, text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let text = text.trim().trim_end_matches([':', '：']);
+    plan.totals.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Leaves out the rows that are no charges by a rule, and total lines that have fields of their own.
+pub(crate) fn leave_out_rows<C: Cells>(cells: &C, plan: &DecodePlan, judged: &mut Judged) {
+    if !plan.totals.is_empty() && !judged.faults.is_empty() {
+        let total = |row: usize, fault: &Fault| {
+            let raw = cells.raw(row);
+            let mut fields = raw
+                .split([',', ';', '\t', '|'])
+                .map(|f| f.trim().trim_matches('"'));
+            fault.code == "csv.fields"
+                && fields
+                    .find(|field| !field.is_empty())
+                    .is_some_and(|field| is_total_word(plan, field.as_bytes()))
+        };
+        let (totals, faults) = std::mem::take(&mut judged.faults)
+            .into_iter()
+            .partition(|(row, fault)| total(*row, fault));
+        judged.faults = faults;
+        let totals: Vec<(usize, Fault)> = totals;
+        judged
+            .left_out
+            .extend(totals.into_iter().map(|(row, _)| (row, LeftOut::Total)));
+    }
+    let mut scratch = Vec::new();
+    for (why, when) in &plan.skip {
+        for row in 0..cells.n_rows() {
+            if !judged.is_bad(row) && holds(cells, plan, when, row, &mut scratch) {
+                judged.leave_out(row, *why);
+            }
+        }
+    }
+}
+
+/// Whether all conditions hold on a row.
+fn holds<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    when: &[BoundCondition],
+    row: usize,
+    scratch: &mut Vec<u8>,
+) -> bool {
+    when.iter().all(|condition| {
+        let cell = cells.cell(row, condition.column, scratch);
+        if condition.is.is_empty() {
+            !is_null(plan, cell)
+        } else {
+            condition.is.iter().any(|text| text == cell)
+        }
+    })
+}
+
+/// Which views of the format some row proves, a bit each.
+fn views<C: Cells>(cells: &C, plan: &DecodePlan, judged: &Judged) -> u32 {
+    let mut scratch = Vec::new();
+    let mut proven = 0;
+    for (view, when) in plan.views.iter().enumerate() {
+        let Some(when) = when else { continue };
+        let proves = |row: usize| !judged.is_bad(row) && holds(cells, plan, when, row, &mut scratch);
+        proven |= u32::from((0..cells.n_rows()).any(proves)) << view;
+    }
+    proven
+}
+
+/// Per charge, the end of the calendar's period in which it starts.
+fn lasting(starts: &[i64], calendar: Calendar, judged: &Judged) -> Vec<i64> {
+    let mut last: Option<(i64, i64)> = None;
+    let end_of = |(row, start): (usize, &i64)| {
+        if judged.is_bad(row) {
+            return *start;
+        }
+        // Neighbouring rows mostly share their start.
+        match last {
+            Some((known, end)) if known == *start => end,
+            _ => {
+                let end = calendar.bounds(calendar.ordinal(*start)).end.unwrap_or(*start);
+                last = Some((*start, end));
+                end
+            }
+        }
+    };
+    starts.iter().enumerate().map(end_of).collect()
 }
 
 /// A text column from its cells.
@@ -401,7 +563,7 @@ fn currencies<C: Cells>(
             if is_null(plan, text) {
                 Some(fallback)
             } else {
-                Currency::parse(text)
+                plan.rules.currency(text)
             }
         })
         .collect();
@@ -414,6 +576,10 @@ fn currencies<C: Cells>(
         for row in 0..n_rows {
             let code = builder.codes()[row];
             if judged.is_bad(row) || !suspicious(&verdicts[code as usize]) {
+                continue;
+            }
+            if verdicts[code as usize].is_some() && cells.lacks(row, column) {
+                counts.currency_absent += 1;
                 continue;
             }
             // A blank currency is legal on a row that costs nothing, as some providers write it.
@@ -483,7 +649,7 @@ fn cost_of<C: Cells>(
     row: usize,
     scratch: &mut Vec<u8>,
 ) -> Result<(Option<Amount>, bool), Fault> {
-    let mut read = |column: usize| cells.amount(row, column, &plan.rules, scratch);
+    let mut read = |column: usize| amount_of(cells, plan, row, column, scratch);
     match &plan.cost {
         CostPlan::Column(column) => Ok((read(*column)?, false)),
         CostPlan::Effective { effective, billed } => {
@@ -509,13 +675,34 @@ fn cost_of<C: Cells>(
     }
 }
 
+/// The amount of a cell, or the sum of the list that a column stands for.
+#[inline]
+pub(crate) fn amount_of<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    row: usize,
+    column: usize,
+    scratch: &mut Vec<u8>,
+) -> Result<Option<Amount>, Fault> {
+    let Some(list) = plan.list(column) else {
+        return cells.amount(row, column, &plan.rules, scratch);
+    };
+    let cell = cells.cell(row, list.list, scratch);
+    amounts::sum_of_list(cell, &list.member)
+        .map(Some)
+        .map_err(|error| Fault {
+            expected: format!("a list of objects with amounts \"{}\"", list.member),
+            ..Fault::amount(error, list.list, cell)
+        })
+}
+
 fn rule_for<'p, C: Cells>(cells: &C, rules: &'p [BoundRule], row: usize) -> Option<&'p BoundRule> {
     let mut scratch = Vec::new();
     rules.iter().find(|rule| {
-        let is = {
-            let cell = cells.cell(row, rule.column, &mut scratch);
-            rule.is.iter().any(|value| value == cell)
-        };
+        let is = rule.is.as_ref().is_none_or(|(column, values)| {
+            let cell = cells.cell(row, *column, &mut scratch);
+            values.iter().any(|value| value == cell)
+        });
         is && rule
             .present
             .is_none_or(|column| !cells.cell(row, column, &mut scratch).is_empty())
@@ -561,6 +748,11 @@ fn tag_sets<C: Cells>(
     judged: &Judged,
     counts: &mut RowCounts,
 ) -> Result<TextArray> {
+    if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice())
+        && let Some(maps) = cells.tag_map(column)
+    {
+        return map_sets(maps);
+    }
     let mut builder = TagBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
     // The text that identifies a set: the tag column's text, then number and text of each filled tag column.
@@ -580,6 +772,7 @@ fn tag_sets<C: Cells>(
             }
         }
         let column_len = identity.len();
+        let both = column_len > 0 && !tag_plan.columns.is_empty();
         for (i, (column, _)) in tag_plan.columns.iter().enumerate() {
             let cell = cells.cell(row, *column, &mut scratch);
             if !is_null(plan, cell) {
@@ -589,11 +782,16 @@ fn tag_sets<C: Cells>(
                 identity.extend_from_slice(cell);
             }
         }
+        if both {
+            // Without its length the text could be mistaken for a text and columns.
+            identity.extend_from_slice(&(column_len as u32).to_le_bytes());
+        }
+        let end = identity.len() - if both { 4 } else { 0 };
         let code = builder.push(&identity, |sink| {
             let sound =
-                column_len == 0 || tags::parse_tags(&identity[..column_len], tag_plan.ids, sink).is_ok();
+                column_len == 0 || tags::parse_tags(&identity[..column_len], tag_plan.style(), sink).is_ok();
             unreadable.push(!sound);
-            let mut rest = &identity[column_len..];
+            let mut rest = &identity[column_len..end];
             while let [_, a, b, c, d, e, f, g, h, tail @ ..] = rest {
                 let column = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
                 let (cell, next) = tail.split_at(u32::from_le_bytes([*e, *f, *g, *h]) as usize);
@@ -606,6 +804,35 @@ fn tag_sets<C: Cells>(
     builder.finish()
 }
 
+/// The sets of typed maps. A set is known by the lengths and bytes of its keys and values.
+fn map_sets(maps: &MapArray) -> Result<TextArray> {
+    let (keys, values) = (maps.keys().as_string::<i32>(), maps.values().as_string::<i32>());
+    let offsets = maps.value_offsets();
+    let mut builder = TagBuilder::with_capacity(maps.len());
+    let mut identity: Vec<u8> = Vec::new();
+    for row in 0..maps.len() {
+        identity.clear();
+        let entries = if maps.is_null(row) {
+            0..0
+        } else {
+            offsets[row] as usize..offsets[row + 1] as usize
+        };
+        for i in entries.clone() {
+            let (key, value) = (keys.value(i), values.is_valid(i).then(|| values.value(i)));
+            identity.extend_from_slice(&(key.len() as u32).to_le_bytes());
+            identity.extend_from_slice(&value.map_or(u32::MAX, |v| v.len() as u32).to_le_bytes());
+            identity.extend_from_slice(key.as_bytes());
+            identity.extend_from_slice(value.unwrap_or_default().as_bytes());
+        }
+        builder.push(&identity, |sink| {
+            for i in entries {
+                sink.push(keys.value(i), values.is_valid(i).then(|| values.value(i)));
+            }
+        });
+    }
+    builder.finish()
+}
+
 /// Gives a fault its place, its row and what of the row's cost could be read.
 pub(crate) fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fault: Fault) -> RowFault {
     let mut scratch = Vec::new();
@@ -614,7 +841,10 @@ pub(crate) fn place_fault<C: Cells>(cells: &C, plan: &DecodePlan, row: usize, fa
         None
     } else {
         let currency = match plan.currency {
-            Some(column) => Currency::parse(plan.rules.typed(cells.cell(row, column, &mut scratch))),
+            Some(column) => {
+                let cell = plan.rules.typed(cells.cell(row, column, &mut scratch));
+                plan.rules.currency(cell)
+            }
             None => Some(plan.default_currency.unwrap_or(Currency::UNKNOWN)),
         };
         let cost = cost_of(cells, plan, row, &mut scratch)

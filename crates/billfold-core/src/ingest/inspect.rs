@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::charge::batch::RowFault;
+use crate::charge::batch::{LeftOut, RowCounts, RowFault};
 use crate::charge::builder::TagBuilder;
 use crate::charge::schema::{
     self, BILLING_CURRENCY, BILLING_PERIOD_END, BILLING_PERIOD_START, CHARGE_PERIOD_END, CHARGE_PERIOD_START,
@@ -15,9 +15,11 @@ use crate::charge::schema::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkPlace, Worker};
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, place_fault};
+use crate::ingest::decode::{
+    CellVisitor, Cells, Fault, Judged, amount_of, is_total, leave_out_rows, place_fault,
+};
 use crate::ingest::formats::Binding;
-use crate::ingest::plan::DecodePlan;
+use crate::ingest::plan::{DecodePlan, tag_style};
 use crate::ingest::tags;
 use crate::money::{Currency, ExactSum, Totals};
 use crate::time;
@@ -30,6 +32,8 @@ const SHOWN: usize = 20;
 pub struct Findings {
     /// Rows, the rejected ones with them.
     pub n_rows: u64,
+    /// Records, the rows that are no charges with them.
+    n_records: u64,
     /// Rows in which a known cell cannot be read.
     pub n_rejected: u64,
     /// Blank lines.
@@ -82,6 +86,7 @@ struct Looked {
     currency: Option<usize>,
     tags: Option<usize>,
     tag_ids: bool,
+    tag_pairs: String,
 }
 
 impl Looked {
@@ -103,6 +108,7 @@ impl Looked {
             currency: find(BILLING_CURRENCY),
             tags: binding.tag_column,
             tag_ids: binding.format.tags.ids,
+            tag_pairs: binding.format.tags.pairs.clone(),
         }
     }
 
@@ -200,7 +206,7 @@ fn overflow() -> Error {
 impl Findings {
     /// Adds the next part of the same bill.
     fn add(&mut self, part: Findings, first_row: Option<u64>, first_line: Option<u64>) -> Result<()> {
-        let first_row = first_row.unwrap_or(self.n_rows);
+        let first_row = first_row.unwrap_or(self.n_records);
         for mut placed in part.faults {
             if self.faults.len() < SHOWN {
                 placed.record += first_row;
@@ -209,6 +215,7 @@ impl Findings {
             }
         }
         self.n_rows += part.n_rows;
+        self.n_records += part.n_records;
         self.n_rejected += part.n_rejected;
         self.n_blank += part.n_blank;
         for (column, found) in part.money {
@@ -246,8 +253,9 @@ impl CellVisitor for Look<'_> {
     fn visit<C: Cells>(self, cells: &C, mut judged: Judged) -> Result<()> {
         let Look { plan, looked, part } = self;
         let part = &mut *part.borrow_mut();
-        let rows_before = part.n_rows;
-        part.n_rows += cells.n_rows() as u64;
+        let rows_before = part.n_records;
+        part.n_records += cells.n_rows() as u64;
+        leave_out_rows(cells, plan, &mut judged);
         let typed: BTreeMap<usize, Vec<Option<i64>>> =
             [Some(looked.start), looked.end, looked.billing.0, looked.billing.1]
                 .into_iter()
@@ -261,6 +269,10 @@ impl CellVisitor for Look<'_> {
             if judged.is_bad(row) {
                 continue;
             }
+            if is_total_line(cells, plan, looked, &typed, row, &mut scratch) {
+                judged.leave_out(row, LeftOut::Total);
+                continue;
+            }
             let currency = currency_of(cells, plan, looked, row, &mut judged, &mut scratch, part);
             let mut instant = |column: Option<usize>, judged: &mut Judged| -> Option<i64> {
                 let column = column?;
@@ -268,13 +280,13 @@ impl CellVisitor for Look<'_> {
                     return typed[row];
                 }
                 let cell = plan.rules.typed(cells.cell(row, column, &mut scratch));
-                time::parse_cell(cell, &plan.rules.time).unwrap_or_else(|error| {
+                plan.rules.instant(cell).unwrap_or_else(|error| {
                     judged.refuse(row, Fault::time(error, column, cell));
                     None
                 })
             };
             let start = instant(Some(looked.start), &mut judged);
-            let end = instant(looked.end, &mut judged);
+            let end = instant(looked.end, &mut judged).map(|end| plan.rules.end(end));
             let billing = (
                 instant(looked.billing.0, &mut judged),
                 instant(looked.billing.1, &mut judged),
@@ -282,7 +294,7 @@ impl CellVisitor for Look<'_> {
             look_at_times(part, &mut judged, row, looked, start, end, billing);
             for column in &looked.money {
                 let found = part.money.entry(*column).or_default();
-                match cells.amount(row, *column, &plan.rules, &mut scratch) {
+                match amount_of(cells, plan, row, *column, &mut scratch) {
                     Ok(Some(amount)) => {
                         found.n_values += 1;
                         found.n_negative += u64::from(amount.mantissa() < 0);
@@ -305,12 +317,24 @@ impl CellVisitor for Look<'_> {
                     continue;
                 }
                 let code = tag_builder.push(cell, |sink| {
-                    unreadable.push(tags::parse_tags(cell, looked.tag_ids, sink).is_err());
+                    let style = tag_style(looked.tag_ids, &looked.tag_pairs);
+                    unreadable.push(tags::parse_tags(cell, style, sink).is_err());
                 });
                 if unreadable[code as usize] {
                     *part.odd.entry("rows whose tags cannot be read").or_default() += 1;
                 }
             }
+        }
+        let mut counts = RowCounts {
+            read: cells.n_rows() as u64,
+            ..RowCounts::default()
+        };
+        for (_, why) in judged.left_out() {
+            counts.leave_out(*why);
+        }
+        part.n_rows += counts.read;
+        for (what, n) in counts.notes() {
+            *part.odd.entry(what).or_default() += n;
         }
         for (row, fault) in judged.into_faults() {
             part.n_rejected += 1;
@@ -325,6 +349,22 @@ impl CellVisitor for Look<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a row has no start because it adds up others.
+fn is_total_line<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    looked: &Looked,
+    typed: &BTreeMap<usize, Vec<Option<i64>>>,
+    row: usize,
+    scratch: &mut Vec<u8>,
+) -> bool {
+    if plan.totals.is_empty() || typed.contains_key(&looked.start) {
+        return false;
+    }
+    let cell = plan.rules.typed(cells.cell(row, looked.start, scratch));
+    !matches!(plan.rules.instant(cell), Ok(Some(_))) && is_total(cells, plan, row)
 }
 
 fn currency_of<C: Cells>(
@@ -349,7 +389,7 @@ fn currency_of<C: Cells>(
         *part.odd.entry("rows whose currency is empty").or_default() += 1;
         return fallback;
     }
-    match Currency::parse(cell) {
+    match plan.rules.currency(cell) {
         Some(currency) => currency,
         None => {
             judged.refuse(row, Fault::currency(column, cell));

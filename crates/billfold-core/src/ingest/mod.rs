@@ -6,6 +6,7 @@
 //! them into chunks and give their cells, `decode` turns cells into batches, `bill` puts this together
 //! for one file and `scan` for many files on many threads. Nothing here knows questions or answers.
 
+pub(crate) mod amounts;
 pub mod archive;
 pub mod bill;
 pub mod csv;
@@ -21,6 +22,7 @@ pub(crate) mod json_bill;
 pub(crate) mod parquet_bill;
 pub(crate) mod parquet_cells;
 pub(crate) mod plan;
+pub(crate) mod python;
 pub mod scan;
 pub mod source;
 pub(crate) mod tags;

@@ -10,7 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -21,6 +22,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
 use crate::ingest::archive::MAX_IN_MEMORY;
 use crate::ingest::decode::{CellVisitor, Judged};
@@ -36,7 +38,10 @@ const BATCH_ROWS: usize = 1 << 15;
 #[derive(Debug, Clone)]
 pub(crate) struct ParquetShape {
     metadata: ArrowReaderMetadata,
+    /// The columns' names; members of structs by their path, `project.id`.
     pub headers: Vec<String>,
+    /// Per header, the schema's column and the fields to take inside it.
+    places: Vec<(usize, Vec<usize>)>,
     /// First row of each row group.
     first_rows: Vec<u64>,
     /// `zstd`, `snappy`, …, as the first column says.
@@ -54,14 +59,14 @@ pub(crate) struct RowGroup {
 }
 
 impl ParquetShape {
-    /// Reads the footer.
+    /// Reads the footer. Structs whose normal form is among `tags` stay whole.
     ///
     /// Errors: `parquet.footer`, `parquet.unsupported`, `parquet.rows`, `limit.columns`.
-    pub(crate) fn of(source: &Source) -> Result<Self> {
-        guarded(|| Self::read(source)).map_err(|e| e.in_source(&source.name))
+    pub(crate) fn of(source: &Source, tags: &[String]) -> Result<Self> {
+        guarded(|| Self::read(source, tags)).map_err(|e| e.in_source(&source.name))
     }
 
-    fn read(source: &Source) -> Result<Self> {
+    fn read(source: &Source, tags: &[String]) -> Result<Self> {
         let content = in_memory(source)?;
         let file = FileAt::open(source, content.as_ref(), None)?;
         // The Arrow schema that a writer left behind may contradict the file; only the file counts.
@@ -79,12 +84,24 @@ impl ParquetShape {
         let metadata =
             ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options.with_schema(schema))
                 .unwrap_or(plain);
-        let headers: Vec<String> = metadata
-            .schema()
-            .fields()
-            .iter()
-            .map(|f| f.name().clone())
-            .collect();
+        let mut headers: Vec<String> = Vec::new();
+        let mut places = Vec::new();
+        for (root, field) in metadata.schema().fields().iter().enumerate() {
+            let is_tags = tags.contains(&normalised_header(field.name()));
+            let mut add = |name: String, path: Vec<usize>| {
+                headers.push(name);
+                places.push((root, path));
+            };
+            if is_tags {
+                add(field.name().clone(), Vec::new());
+            } else {
+                add_fields(field, field.name().clone(), &mut Vec::new(), &mut add);
+            }
+        }
+        if headers.len() > 4096 {
+            let message = format!("{} columns; the limit is 4096", headers.len());
+            return Err(Error::limit("limit.columns", message));
+        }
         if let Some(twice) = headers
             .iter()
             .enumerate()
@@ -122,6 +139,7 @@ impl ParquetShape {
         Ok(ParquetShape {
             metadata,
             headers,
+            places,
             first_rows,
             compression,
             content,
@@ -215,7 +233,10 @@ impl ParquetShape {
         mut each: impl FnMut(V::Out) -> Result<()>,
     ) -> Result<()> {
         let columns = plan.columns();
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
+        let mut roots: Vec<usize> = columns.iter().map(|column| self.places[*column].0).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
         let mut reader = guarded(|| {
             let file = FileAt::open(source, self.content.as_ref(), Some(Arc::clone(count)))?;
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
@@ -235,7 +256,13 @@ impl ParquetShape {
             })?;
             let Some(batch) = next else { break };
             n_rows += batch.num_rows() as u64;
-            let cells = ArrowCells::new(&batch, &columns, plan);
+            let mut arrays = Vec::with_capacity(columns.len());
+            for column in &columns {
+                let (root, path) = &self.places[*column];
+                let at = roots.partition_point(|r| r < root);
+                arrays.push((*column, inner_column(batch.column(at), path)?));
+            }
+            let cells = ArrowCells::new(&batch, arrays, plan);
             each(visitor().visit(&cells, Judged::new(batch.num_rows()))?)?;
         }
         if n_rows != group.n_rows {
@@ -247,6 +274,35 @@ impl ParquetShape {
         }
         Ok(())
     }
+}
+
+/// Adds a column, or the members of a struct by their paths.
+fn add_fields(field: &Field, name: String, path: &mut Vec<usize>, add: &mut impl FnMut(String, Vec<usize>)) {
+    match field.data_type() {
+        DataType::Struct(members) => {
+            for (i, member) in members.iter().enumerate() {
+                path.push(i);
+                add_fields(member, format!("{name}.{}", member.name()), path, add);
+                path.pop();
+            }
+        }
+        _ => add(name, path.clone()),
+    }
+}
+
+/// A member of a struct column; null where a struct around it is.
+fn inner_column(column: &ArrayRef, path: &[usize]) -> Result<ArrayRef> {
+    let mut inner = Arc::clone(column);
+    for field in path {
+        let outer = inner
+            .as_struct_opt()
+            .ok_or_else(|| Error::bug("a path through a column that is no struct"))?;
+        let member = Arc::clone(outer.column(*field));
+        let nulls = NullBuffer::union(outer.nulls(), member.nulls());
+        let data = member.to_data().into_builder().nulls(nulls).build();
+        inner = make_array(data.map_err(|e| classified(&e.to_string()))?);
+    }
+    Ok(inner)
 }
 
 /// Text as a dictionary; everything else as it is.

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type,
@@ -23,16 +23,16 @@ use crate::time::TimeRules;
 /// The decoded columns of a batch, by header index.
 pub(crate) struct ArrowCells<'a> {
     batch: &'a RecordBatch,
-    columns: Vec<Option<&'a ArrayRef>>,
+    columns: Vec<Option<ArrayRef>>,
     rules: &'a CellReading,
 }
 
 impl<'a> ArrowCells<'a> {
-    /// `columns` are the header indices of the batch's columns.
-    pub(crate) fn new(batch: &'a RecordBatch, columns: &[usize], plan: &'a DecodePlan) -> Self {
+    /// `columns` are header indices and what stands in them, taken from the batch.
+    pub(crate) fn new(batch: &'a RecordBatch, columns: Vec<(usize, ArrayRef)>, plan: &'a DecodePlan) -> Self {
         let mut by_header = vec![None; plan.headers.len()];
-        for (array, header) in batch.columns().iter().zip(columns) {
-            by_header[*header] = Some(array);
+        for (header, array) in columns {
+            by_header[header] = Some(array);
         }
         ArrowCells {
             batch,
@@ -41,8 +41,8 @@ impl<'a> ArrowCells<'a> {
         }
     }
 
-    fn column(&self, column: usize) -> Option<&'a ArrayRef> {
-        self.columns.get(column).copied().flatten()
+    fn column(&self, column: usize) -> Option<&ArrayRef> {
+        self.columns.get(column)?.as_ref()
     }
 }
 
@@ -98,6 +98,13 @@ impl Cells for ArrowCells<'_> {
             TextArray::try_new(array.keys().clone(), Arc::new(names))
                 .map_err(|e| Error::bug(format!("a dictionary column: {e}"))),
         )
+    }
+
+    fn tag_map(&self, column: usize) -> Option<&MapArray> {
+        let maps = self.column(column)?.as_map_opt()?;
+        let typed =
+            maps.keys().data_type() == &DataType::Utf8 && maps.values().data_type() == &DataType::Utf8;
+        typed.then_some(maps)
     }
 
     fn cost_column(&self, column: usize) -> Option<ArrayRef> {
@@ -271,8 +278,11 @@ fn write_json(array: &ArrayRef, row: usize, out: &mut Vec<u8>) {
         return;
     }
     match array.data_type() {
-        DataType::List(_) => {
-            let values = array.as_list::<i32>().value(row);
+        DataType::List(_) | DataType::LargeList(_) => {
+            let values = match array.as_list_opt::<i32>() {
+                Some(list) => list.value(row),
+                None => array.as_list::<i64>().value(row),
+            };
             out.push(b'[');
             for i in 0..values.len() {
                 if i > 0 {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::charge::batch::LeftOut;
 use crate::charge::schema::{
     BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_START, CHARGE_PERIOD_END, CHARGE_PERIOD_START,
     EFFECTIVE_COST,
@@ -9,9 +10,10 @@ use crate::charge::schema::{
 use crate::charge::{Clock, CostMetric, ScanHint};
 use crate::error::{Error, Result};
 use crate::ingest::delivery::Partitions;
-use crate::ingest::formats::{Binding, EffectiveRule, Format, near_names};
+use crate::ingest::formats::{Binding, Condition, EffectiveRule, Ends, Format, ListColumn, near_names};
+use crate::ingest::tags::TagStyle;
 use crate::money::Currency;
-use crate::time::TimeRules;
+use crate::time::{self, Calendar, TimeError, TimeRules};
 
 /// What to decode of one file. Columns are header indices of its binding.
 #[derive(Debug, Clone)]
@@ -29,6 +31,18 @@ pub(crate) struct DecodePlan {
     pub text: Vec<(String, Option<usize>)>,
     pub tags: Option<TagPlan>,
     pub rules: CellReading,
+    /// Columns that stand for the sum of a list.
+    pub lists: Vec<ListColumn>,
+    /// A list inside a JSON row whose items are rows.
+    pub explode: Option<String>,
+    /// Without a column for the end: the calendar whose period, begun with a charge, it lasts to.
+    pub lasts: Option<Calendar>,
+    /// Which rows are no charges.
+    pub skip: Vec<(LeftOut, Vec<BoundCondition>)>,
+    /// First texts of a line that adds up others.
+    pub totals: Vec<String>,
+    /// Per view of the format, the rows that prove it; None where the file lacks a column for that.
+    pub views: Vec<Option<Vec<BoundCondition>>>,
     /// Whether batches carry the end of the charge period.
     pub keep_end: bool,
     /// Wanted names that the folders of the file tell, where no column does.
@@ -43,6 +57,17 @@ pub(crate) struct CellReading {
     pub time: TimeRules,
     pub trim: bool,
     pub nulls: Vec<String>,
+    months: bool,
+    ends: Ends,
+    currencies: Vec<(String, Currency)>,
+}
+
+/// A condition, bound to a column.
+#[derive(Debug, Clone)]
+pub(crate) struct BoundCondition {
+    pub column: usize,
+    /// Empty: any text will do.
+    pub is: Vec<Vec<u8>>,
 }
 
 /// Where the cost comes from.
@@ -62,8 +87,8 @@ pub(crate) enum CostPlan {
 /// A rule of the amortised cost, bound to columns.
 #[derive(Debug, Clone)]
 pub(crate) struct BoundRule {
-    pub column: usize,
-    pub is: Vec<Vec<u8>>,
+    /// Column and its values; None for a rule that holds for every row.
+    pub is: Option<(usize, Vec<Vec<u8>>)>,
     pub present: Option<usize>,
     /// Column and whether it is subtracted; None where the file lacks a part.
     pub parts: Option<Vec<(usize, bool)>>,
@@ -75,6 +100,23 @@ pub(crate) struct TagPlan {
     pub column: Option<usize>,
     pub columns: Vec<(usize, String)>,
     pub ids: bool,
+    pub pairs: String,
+}
+
+impl TagPlan {
+    /// How tags are written.
+    pub(crate) fn style(&self) -> TagStyle<'_> {
+        tag_style(self.ids, &self.pairs)
+    }
+}
+
+/// How a format's tags are written.
+pub(crate) fn tag_style(ids: bool, pairs: &str) -> TagStyle<'_> {
+    match (ids, pairs) {
+        (true, _) => TagStyle::Ids,
+        (false, "") => TagStyle::Json,
+        (false, between) => TagStyle::Pairs(between),
+    }
 }
 
 impl DecodePlan {
@@ -138,8 +180,26 @@ impl DecodePlan {
                 column: binding.tag_column,
                 columns: binding.tag_columns.clone(),
                 ids: format.tags.ids,
+                pairs: format.tags.pairs.clone(),
             }),
             rules: CellReading::of(format)?,
+            lists: binding.lists.clone(),
+            explode: Some(format.cells.explode.clone()).filter(|list| !list.is_empty()),
+            lasts: match format.cells.lasts {
+                Some(lasts) => Some(Calendar::new(format.time_rules()?.zone, lasts.granularity())),
+                None => None,
+            },
+            skip: format
+                .skip
+                .iter()
+                .filter_map(|rule| Some((rule.note, bind_conditions(&rule.when, binding)?)))
+                .collect(),
+            totals: format.cells.totals.clone(),
+            views: format
+                .views
+                .iter()
+                .map(|view| bind_conditions(&view.when, binding))
+                .collect(),
             keep_end: hint.spans,
             partitions: Partitions::default(),
             also: Vec::new(),
@@ -162,7 +222,7 @@ impl DecodePlan {
             CostPlan::Rules { rules, billed } => {
                 columns.push(*billed);
                 for rule in rules {
-                    columns.push(rule.column);
+                    columns.extend(rule.is.iter().map(|(column, _)| *column));
                     columns.extend(rule.present);
                     columns.extend(rule.parts.iter().flatten().map(|(column, _)| *column));
                 }
@@ -173,10 +233,25 @@ impl DecodePlan {
             columns.extend(tags.column);
             columns.extend(tags.columns.iter().map(|(column, _)| *column));
         }
+        let conditions = self.skip.iter().map(|(_, when)| when);
+        for condition in conditions.chain(self.views.iter().flatten()).flatten() {
+            columns.push(condition.column);
+        }
         columns.extend(&self.also);
+        for column in &mut columns {
+            if let Some(list) = self.list(*column) {
+                *column = list.list;
+            }
+        }
         columns.sort_unstable();
         columns.dedup();
         columns
+    }
+
+    /// The list whose sum a column stands for; None for a column that the file has.
+    #[inline]
+    pub(crate) fn list(&self, column: usize) -> Option<&ListColumn> {
+        self.lists.iter().find(|list| list.column == column)
     }
 }
 
@@ -186,6 +261,42 @@ impl CellReading {
             time: format.time_rules()?,
             trim: format.cells.trim,
             nulls: format.cells.nulls.clone(),
+            months: format.cells.months,
+            ends: format.cells.ends,
+            currencies: format
+                .cells
+                .currencies
+                .iter()
+                .filter_map(|(text, code)| Some((text.clone(), Currency::parse(code.as_bytes())?)))
+                .collect(),
+        })
+    }
+
+    /// The instant of a cell; None where it has none.
+    #[inline]
+    pub(crate) fn instant(&self, cell: &[u8]) -> Result<Option<i64>, TimeError> {
+        match time::parse_cell(cell, &self.time) {
+            Err(error) if self.months => month(cell, self.time).ok_or(error).map(Some),
+            read => read,
+        }
+    }
+
+    /// The first instant behind a period whose end is written as this instant.
+    #[inline]
+    pub(crate) fn end(&self, end: i64) -> i64 {
+        const SECOND: i64 = 1_000_000;
+        let second = end.rem_euclid(60 * SECOND);
+        if self.ends == Ends::Exclusive || second < 59 * SECOND {
+            return end;
+        }
+        end.saturating_add(60 * SECOND - second)
+    }
+
+    /// The currency of a cell, by its code or as the export calls it.
+    pub(crate) fn currency(&self, cell: &[u8]) -> Option<Currency> {
+        Currency::parse(cell).or_else(|| {
+            let named = self.currencies.iter().find(|(text, _)| text.as_bytes() == cell);
+            named.map(|(_, currency)| *currency)
         })
     }
 
@@ -200,6 +311,32 @@ impl CellReading {
     }
 }
 
+/// `2024-03` or `202403`: the first instant of the month.
+#[cold]
+fn month(cell: &[u8], rules: TimeRules) -> Option<i64> {
+    let (year, month) = match cell {
+        [year @ .., b'-', m1, m2] if year.len() == 4 => (year, [*m1, *m2]),
+        [year @ .., m1, m2] if year.len() == 4 => (year, [*m1, *m2]),
+        _ => return None,
+    };
+    let mut day = *b"0000-00-01";
+    day[..4].copy_from_slice(year);
+    day[5..7].copy_from_slice(&month);
+    time::parse_instant(&day, &rules).ok()
+}
+
+/// None where the file lacks a column: then the conditions never hold.
+fn bind_conditions(when: &[Condition], binding: &Binding) -> Option<Vec<BoundCondition>> {
+    when.iter()
+        .map(|condition| {
+            Some(BoundCondition {
+                column: binding.find(&condition.column)?,
+                is: condition.is.iter().map(|v| v.clone().into_bytes()).collect(),
+            })
+        })
+        .collect()
+}
+
 fn bind_rule(rule: &EffectiveRule, binding: &Binding) -> Option<BoundRule> {
     let find = |name: &str| binding.find(name);
     let present = match &rule.present {
@@ -212,12 +349,14 @@ fn bind_rule(rule: &EffectiveRule, binding: &Binding) -> Option<BoundRule> {
         .iter()
         .map(|part| Some((find(part.get(1..)?)?, part.starts_with('-'))))
         .collect();
-    Some(BoundRule {
-        column: find(&rule.column)?,
-        is: rule.is.iter().map(|v| v.clone().into_bytes()).collect(),
-        present,
-        parts,
-    })
+    let is = match &rule.column {
+        Some(column) => {
+            let values = rule.is.iter().map(|v| v.clone().into_bytes()).collect();
+            Some((find(column)?, values))
+        }
+        None => None,
+    };
+    Some(BoundRule { is, present, parts })
 }
 
 /// A column that a question needs and a file lacks, with what the file offers instead.

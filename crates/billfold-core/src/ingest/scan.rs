@@ -6,7 +6,7 @@
 //! Reports of chunks are put back into the order of files and rows before anyone sees them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::charge::ChargeBatch;
@@ -33,6 +33,8 @@ pub struct BillReport {
     pub n_rejected: u64,
     /// Rows in row groups that were not read.
     pub n_skipped: u64,
+    /// Whether the file is text that ends within a line, as a cut file does.
+    pub ends_within_line: bool,
     /// Cost of the charges handed on, per currency, added up here and not in the engine.
     pub cost: Totals,
     /// Cost of rejected rows, where it could be read.
@@ -99,7 +101,10 @@ pub fn scan<'a, S: Send>(
     let shared = Shared {
         ready,
         lanes: &lanes,
-        opened: AtomicUsize::new(0),
+        open: Mutex::new(OpenLanes {
+            active: Vec::new(),
+            next: 0,
+        }),
         order: &order,
         failed: Mutex::new(None),
         n_workers: states.len(),
@@ -130,11 +135,18 @@ pub fn scan<'a, S: Send>(
 struct Shared<'s, 'a> {
     ready: &'s [Ready],
     lanes: &'s [Lane],
-    /// Lanes before this index may be in use; at most one per worker beyond the finished ones.
-    opened: AtomicUsize,
+    /// The bills being read, at most one per worker.
+    open: Mutex<OpenLanes>,
     order: &'s Mutex<Order<'a>>,
     failed: Mutex<Option<Error>>,
     n_workers: usize,
+}
+
+/// Which lanes are in use.
+struct OpenLanes {
+    active: Vec<usize>,
+    /// The first lane that nobody has begun.
+    next: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -186,38 +198,29 @@ fn overflow() -> Error {
 /// Takes a chunk from the first bill whose reader is free; waits for one when all are busy.
 fn next_task(shared: &Shared<'_, '_>, done: &mut Option<Task>) -> Result<Option<(usize, Task)>> {
     loop {
-        let opened = shared.opened.load(Ordering::Acquire);
-        let busy: Vec<&Lane> = shared.lanes[..opened]
-            .iter()
-            .filter(|lane| !lane.done.load(Ordering::Acquire))
-            .collect();
-        for lane in &busy {
+        let active = lock(&shared.open).active.clone();
+        for lane in active.iter().map(|idx| &shared.lanes[*idx]) {
             if let Ok(mut stream) = lane.stream.try_lock()
                 && let Some(task) = take_from(shared, lane, &mut stream, done)?
             {
                 return Ok(Some((lane.ready, task)));
             }
         }
-        if busy.len() < shared.n_workers && opened < shared.lanes.len() {
-            let next =
-                shared
-                    .opened
-                    .compare_exchange(opened, opened + 1, Ordering::AcqRel, Ordering::Acquire);
-            if next.is_ok() {
-                let lane = &shared.lanes[opened];
-                let mut stream = lock(&lane.stream);
-                if let Some(task) = take_from(shared, lane, &mut stream, done)? {
-                    return Ok(Some((lane.ready, task)));
-                }
+        // All readers are busy: begin another bill, or else wait for one of them.
+        let lane = {
+            let mut open = lock(&shared.open);
+            if open.active.len() < shared.n_workers && open.next < shared.lanes.len() {
+                let idx = open.next;
+                open.next += 1;
+                open.active.push(idx);
+                idx
+            } else if let Some(idx) = open.active.first() {
+                *idx
+            } else {
+                return Ok(None);
             }
-            continue;
-        }
-        let Some(lane) = busy.iter().find(|lane| !lane.done.load(Ordering::Acquire)) else {
-            if shared.opened.load(Ordering::Acquire) < shared.lanes.len() {
-                continue;
-            }
-            return Ok(None);
         };
+        let lane = &shared.lanes[lane];
         let mut stream = lock(&lane.stream);
         if let Some(task) = take_from(shared, lane, &mut stream, done)? {
             return Ok(Some((lane.ready, task)));
@@ -236,7 +239,7 @@ fn take_from(
     }
     let ready = &shared.ready[lane.ready];
     let Some(plan) = &ready.plan else {
-        lane.done.store(true, Ordering::Release);
+        shared.close(lane);
         return lock(shared.order).finish(lane.ready, 0).map(|()| None);
     };
     let named = |e: Error| e.in_source(&ready.bill.source.name);
@@ -248,13 +251,21 @@ fn take_from(
     };
     let task = open.next_task(&ready.bill, done.take()).map_err(named)?;
     if task.is_none() {
-        lane.done.store(true, Ordering::Release);
+        shared.close(lane);
         let mut order = lock(shared.order);
         order.reports[lane.ready].n_skipped = open.n_skipped;
+        order.reports[lane.ready].ends_within_line = open.ends_within_line();
         order.finish(lane.ready, open.n_tasks())?;
         *stream = None;
     }
     Ok(task)
+}
+
+impl Shared<'_, '_> {
+    fn close(&self, lane: &Lane) {
+        lane.done.store(true, Ordering::Release);
+        lock(&self.open).active.retain(|idx| *idx != lane.ready);
+    }
 }
 
 impl Order<'_> {
@@ -271,7 +282,7 @@ impl Order<'_> {
     fn put(&mut self, ready: &[Ready], bill: usize, report: ChunkReport) -> Result<()> {
         let first_row = report.place.first_row.unwrap_or(self.n_rows[bill]);
         let first_line = report.place.lines.first(&mut self.next_line[bill]);
-        self.n_rows[bill] += report.counts.read;
+        self.n_rows[bill] += report.counts.n_records();
         let totals = &mut self.reports[bill];
         totals.counts.add(&report.counts);
         totals.n_rejected += report.faults.len() as u64;

@@ -44,7 +44,7 @@ pub struct Listed {
 
 /// A file that was found and not read, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct NotRead {
     /// As it would be named.
     pub source: Arc<str>,
     /// Why it is not read.

@@ -5,6 +5,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::charge::builder::TagSink;
+use crate::ingest::python;
 
 /// The text is none of the shapes of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,28 +15,72 @@ pub(crate) struct TagsUnreadable;
 const KEY_NAMES: &[&str] = &["key", "tag_key", "TagKey", "tag_id", "Key"];
 const VALUE_NAMES: &[&str] = &["value", "tag_value", "TagValue", "Value"];
 
-/// Reads a set of tags. With `ids`, what is no JSON is a list of ids separated by `,` or `;`.
+/// How tags are written that are no JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TagStyle<'a> {
+    /// They always are JSON.
+    Json,
+    /// Ids, separated by `,` or `;`.
+    Ids,
+    /// Keys and values with this between them, pairs separated by `;`; also `key:K value:V`.
+    Pairs(&'a str),
+}
+
+/// Reads a set of tags.
 ///
-/// Values keep their text: numbers and `true` as they are written, null as "no value".
+/// JSON may be written as Python writes it, with single quotes. Values keep their text: numbers and `true` as they are written, null as "no value".
 /// Errors: text that is none of the shapes; the sink may hold some tags by then.
-pub(crate) fn parse_tags(text: &[u8], ids: bool, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> {
+pub(crate) fn parse_tags(
+    text: &[u8],
+    style: TagStyle<'_>,
+    sink: &mut TagSink<'_>,
+) -> Result<(), TagsUnreadable> {
     let text = std::str::from_utf8(text).map_err(|_| TagsUnreadable)?.trim();
+    if let Some(json) = python::as_json(text) {
+        return parse_json(&json, sink);
+    }
+    if text.starts_with(['{', '[']) {
+        return parse_json(text, sink);
+    }
+    match style {
+        TagStyle::Ids => {
+            for id in text.split([',', ';']).map(str::trim).filter(|id| !id.is_empty()) {
+                sink.push(id, None);
+            }
+            Ok(())
+        }
+        TagStyle::Pairs(between) => {
+            for pair in text
+                .split([';', '；'])
+                .map(str::trim)
+                .filter(|pair| !pair.is_empty())
+            {
+                push_pair(pair, between, sink);
+            }
+            Ok(())
+        }
+        TagStyle::Json if text.starts_with('"') => parse_object(&format!("{{{text}}}"), sink),
+        TagStyle::Json => Err(TagsUnreadable),
+    }
+}
+
+fn parse_json(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> {
     if text.starts_with('{') {
-        return parse_object(text, sink);
+        parse_object(text, sink)
+    } else {
+        parse_list(text, sink)
     }
-    if text.starts_with('[') {
-        return parse_list(text, sink);
+}
+
+fn push_pair(pair: &str, between: &str, sink: &mut TagSink<'_>) {
+    // Alibaba's words, `key:team value:a`, where key and value may hold anything.
+    let worded = pair
+        .strip_prefix("key:")
+        .and_then(|rest| rest.split_once(" value:"));
+    match worded.or_else(|| pair.split_once(between)) {
+        Some((key, value)) => sink.push(key.trim(), Some(value.trim())),
+        None => sink.push(pair, None),
     }
-    if text.starts_with('"') && !ids {
-        return parse_object(&format!("{{{text}}}"), sink);
-    }
-    if !ids {
-        return Err(TagsUnreadable);
-    }
-    for id in text.split([',', ';']).map(str::trim).filter(|id| !id.is_empty()) {
-        sink.push(id, None);
-    }
-    Ok(())
 }
 
 fn parse_object(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> {
@@ -124,10 +169,10 @@ mod tests {
     use arrow::array::AsArray;
 
     #[track_caller]
-    fn check(text: &str, ids: bool, expected: &[(&str, Option<&str>)]) {
+    fn check(text: &str, style: TagStyle<'_>, expected: &[(&str, Option<&str>)]) {
         let mut builder = TagBuilder::with_capacity(1);
         builder.push(text.as_bytes(), |sink| {
-            parse_tags(text.as_bytes(), ids, sink).unwrap();
+            parse_tags(text.as_bytes(), style, sink).unwrap();
         });
         let column = builder.finish().unwrap();
         let sets = column.values().as_map();
@@ -143,7 +188,7 @@ mod tests {
     fn every_shape_of_tags_is_read() {
         check(
             r#"{"team":"a","n":1.50,"flag":true,"none":null,"":""}"#,
-            false,
+            TagStyle::Json,
             &[
                 ("team", Some("a")),
                 ("n", Some("1.50")),
@@ -154,20 +199,47 @@ mod tests {
         );
         check(
             r#""team": "a", "env":"b""#,
-            false,
+            TagStyle::Json,
             &[("team", Some("a")), ("env", Some("b"))],
         );
         check(
             r#"[{"key":"team","value":"a"},{"TagKey":"env","TagValue":"b"}]"#,
-            false,
+            TagStyle::Json,
             &[("team", Some("a")), ("env", Some("b"))],
         );
-        check(r#"["tag-1","tag-2"]"#, true, &[("tag-1", None), ("tag-2", None)]);
-        check(r#"[{"tag_id":"tag-1","tag_name":"x"}]"#, true, &[("tag-1", None)]);
+        check(
+            r#"["tag-1","tag-2"]"#,
+            TagStyle::Ids,
+            &[("tag-1", None), ("tag-2", None)],
+        );
+        check(
+            r#"[{"tag_id":"tag-1","tag_name":"x"}]"#,
+            TagStyle::Ids,
+            &[("tag-1", None)],
+        );
         check(
             "tag-1;tag-2, tag-3",
-            true,
+            TagStyle::Ids,
             &[("tag-1", None), ("tag-2", None), ("tag-3", None)],
+        );
+    }
+
+    #[test]
+    fn pairs_and_python_are_read_as_their_exports_write_them() {
+        check(
+            "team:a;url:http://x;alone;key:env value:b:c",
+            TagStyle::Pairs(":"),
+            &[
+                ("team", Some("a")),
+                ("url", Some("http://x")),
+                ("alone", None),
+                ("env", Some("b:c")),
+            ],
+        );
+        check(
+            "[{'key': 'team', 'value': \"a's\"}, {'key': 'env', 'value': None}]",
+            TagStyle::Json,
+            &[("team", Some("a's")), ("env", None)],
         );
     }
 
@@ -177,7 +249,7 @@ mod tests {
             let mut builder = TagBuilder::with_capacity(1);
             builder.push(bad.as_bytes(), |sink| {
                 assert_eq!(
-                    parse_tags(bad.as_bytes(), false, sink),
+                    parse_tags(bad.as_bytes(), TagStyle::Json, sink),
                     Err(TagsUnreadable),
                     "{bad}"
                 );

@@ -15,7 +15,7 @@ use flate2::bufread::DeflateDecoder;
 use crate::error::{Error, Result};
 use crate::ingest::delivery;
 use crate::ingest::guard::{Counted, Expanding, Expected, Verified, expand_message, expands_too_far};
-use crate::ingest::source::{LeftOut, Packing, Place, RawReader, Source, unpack, unpack_error};
+use crate::ingest::source::{NotRead, Packing, Place, RawReader, Source, unpack, unpack_error};
 
 mod tar;
 mod zip;
@@ -69,7 +69,7 @@ enum Kind {
 pub fn open_archives(
     sources: Vec<Source>,
     max_expand: u32,
-    left_out: &mut Vec<LeftOut>,
+    left_out: &mut Vec<NotRead>,
 ) -> Result<Vec<Source>> {
     let mut all = Vec::with_capacity(sources.len());
     for source in sources {
@@ -97,7 +97,7 @@ pub fn open_archives(
         for entry in entries {
             let name: Arc<str> = format!("{}!{}", source.name, entry.name).into();
             if is_hidden(&entry.name) {
-                left_out.push(LeftOut {
+                left_out.push(NotRead {
                     source: name,
                     why: "no bill by its name".to_owned(),
                 });

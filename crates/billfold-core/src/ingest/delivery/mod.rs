@@ -11,7 +11,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::error::{Error, Printable};
-use crate::ingest::source::{LeftOut, Place, Source};
+use crate::ingest::source::{NotRead, Place, Source};
 
 mod layout;
 mod manifest;
@@ -53,8 +53,8 @@ impl FromStr for Delivery {
 }
 
 /// One line per reason: how many files were left out, and the first of them.
-pub fn told(left_out: &[LeftOut]) -> Vec<String> {
-    let mut by_reason: BTreeMap<&str, (usize, &LeftOut)> = BTreeMap::new();
+pub fn told(left_out: &[NotRead]) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, (usize, &NotRead)> = BTreeMap::new();
     for file in left_out {
         by_reason.entry(&file.why).or_insert((0, file)).0 += 1;
     }

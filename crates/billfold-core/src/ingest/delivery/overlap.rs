@@ -15,7 +15,7 @@ use crate::ingest::decode::{CellVisitor, Cells, Judged};
 use crate::ingest::delivery::layout::{Mark, day, is_range, is_uuid, mark, month};
 use crate::ingest::delivery::{Delivery, conflict, parts};
 use crate::ingest::plan::DecodePlan;
-use crate::ingest::source::{LeftOut, Place};
+use crate::ingest::source::{NotRead, Place};
 use crate::time;
 
 /// Microseconds of a day.
@@ -38,7 +38,7 @@ pub fn settle(
     bills: &[Bill],
     hint: &ScanHint,
     choice: Delivery,
-    left_out: &mut Vec<LeftOut>,
+    left_out: &mut Vec<NotRead>,
 ) -> Result<Vec<bool>> {
     let mut keep = vec![true; bills.len()];
     if choice == Delivery::All {
@@ -59,7 +59,7 @@ pub fn settle(
         for (name, by) in superseded(&deliveries, &days, &pairs, bills)? {
             for idx in &deliveries[&name].bills {
                 keep[*idx] = false;
-                left_out.push(LeftOut {
+                left_out.push(NotRead {
                     source: bills[*idx].source.name.clone(),
                     why: format!("superseded by delivery {}", Printable(&by)),
                 });

@@ -7,7 +7,7 @@ use crate::error::{Error, Printable, Result};
 use crate::ingest::delivery::layout::{is_id, mark};
 use crate::ingest::delivery::manifest::{self, Kind, Manifest};
 use crate::ingest::delivery::{Delivery, conflict, parts};
-use crate::ingest::source::{LeftOut, Listed, Source};
+use crate::ingest::source::{Listed, NotRead, Source};
 
 /// The deliveries of one report and month: kind, name, period and folder.
 type Scope = (Kind, String, String, String);
@@ -32,7 +32,7 @@ enum Verdict {
 ///
 /// Errors: `conflict` (which delivery counts cannot be told, or a newer one is not complete),
 /// `manifest.missing`, `manifest.size`, `manifest.syntax`.
-pub fn select(sources: Vec<Source>, choice: Delivery, left_out: &mut Vec<LeftOut>) -> Result<Vec<Source>> {
+pub fn select(sources: Vec<Source>, choice: Delivery, left_out: &mut Vec<NotRead>) -> Result<Vec<Source>> {
     if choice == Delivery::All {
         return Ok(sources);
     }
@@ -53,7 +53,7 @@ pub fn select(sources: Vec<Source>, choice: Delivery, left_out: &mut Vec<LeftOut
     for (i, mut source) in sources.into_iter().enumerate() {
         match verdicts.get(&i) {
             _ if is_manifest.contains(&i) => {}
-            Some(Verdict::Out(why)) => left_out.push(LeftOut {
+            Some(Verdict::Out(why)) => left_out.push(NotRead {
                 source: source.name,
                 why: why.clone(),
             }),

@@ -4,6 +4,8 @@
 //! schema, how its cells are written, and by which rule its amortised cost is derived. It never says
 //! how bytes are read: carriers (CSV, JSON, Parquet) do that. `docs/formats.md` documents the file.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,10 +16,27 @@ use crate::charge::schema::{self, ColumnKind, normalised_header};
 use crate::error::{Error, Result};
 use crate::time::{DateOrder, TimeRules};
 
+pub(crate) use rules::list_parts;
+pub use rules::{Condition, Ends, Lasts, SkipRule, ViewRule};
+
 const BUILT_IN: &[&str] = &[
     include_str!("focus.toml"),
+    include_str!("focus-invoice-detail.toml"),
+    include_str!("focus-billing-period.toml"),
+    include_str!("focus-contract-commitment.toml"),
     include_str!("aws-cur.toml"),
+    include_str!("aws-cur-short.toml"),
+    include_str!("azure-cost.toml"),
+    include_str!("gcp-billing.toml"),
+    include_str!("oci-cost.toml"),
+    include_str!("oci-usage.toml"),
+    include_str!("tencent-bill.toml"),
+    include_str!("tencent-consumption.toml"),
+    include_str!("alibaba-bill.toml"),
+    include_str!("huawei-records.toml"),
+    include_str!("volcengine-bill.toml"),
     include_str!("qingcloud-records.toml"),
+    include_str!("plcloud-consumptions.toml"),
 ];
 
 /// One export format.
@@ -31,6 +50,12 @@ pub struct Format {
     /// Document that the mapping comes from.
     #[serde(default)]
     pub source: String,
+    /// Why files of this format are not read: they are known and hold no charges. Empty: they are read.
+    #[serde(default)]
+    pub refuse: String,
+    /// Whether it came with billfold. A user's own format goes before it.
+    #[serde(skip)]
+    pub built_in: bool,
     /// Which headers make it this format.
     pub recognise: Recognise,
     /// Versions by their columns; the first whose columns are all present names it.
@@ -40,6 +65,7 @@ pub struct Format {
     #[serde(default)]
     pub cells: CellRules,
     /// Column of the charge schema → headers, the first present wins.
+    #[serde(default)]
     pub columns: BTreeMap<String, Vec<String>>,
     /// Where tags are.
     #[serde(default)]
@@ -50,6 +76,12 @@ pub struct Format {
     /// Rules of the amortised cost, for exports that have no column for it.
     #[serde(default)]
     pub effective: Vec<EffectiveRule>,
+    /// Rows that are no charges.
+    #[serde(default)]
+    pub skip: Vec<SkipRule>,
+    /// Views of one month that must not be added to each other.
+    #[serde(default)]
+    pub views: Vec<ViewRule>,
 }
 
 /// Which headers make a file this format.
@@ -58,6 +90,9 @@ pub struct Format {
 pub struct Recognise {
     /// Of each list at least one must be present.
     pub need: Vec<Vec<String>>,
+    /// None of these may be present.
+    #[serde(default)]
+    pub lack: Vec<String>,
 }
 
 /// A version of a format.
@@ -83,10 +118,22 @@ pub struct CellRules {
     pub zone: String,
     /// Order of slashed dates: `mdy` or `dmy`.
     pub dates: String,
-    /// Members of a JSON document that hold the rows.
+    /// Members of a JSON document that hold the rows, as paths: `Response.DetailSet`.
     pub record_set: Vec<String>,
+    /// A list inside a JSON row; each of its items becomes a row with the outer members repeated.
+    pub explode: String,
+    /// Whether a cell may be a month, which means its first instant: `2024-03`, `202403`.
+    pub months: bool,
+    /// How long a charge lasts where the file has no column for its end.
+    pub lasts: Option<Lasts>,
+    /// How the end of a charge is meant.
+    pub ends: Ends,
+    /// First texts of a line that adds up the lines before it. Only a line without a start is one.
+    pub totals: Vec<String>,
     /// Currency of files that name none.
     pub currency: String,
+    /// What the export calls a currency, and its ISO 4217 code.
+    pub currencies: BTreeMap<String, String>,
     /// Whether spaces around amounts and times are no fault.
     pub trim: bool,
 }
@@ -98,7 +145,13 @@ impl Default for CellRules {
             zone: "UTC".to_owned(),
             dates: "mdy".to_owned(),
             record_set: Vec::new(),
+            explode: String::new(),
+            months: false,
+            lasts: None,
+            ends: Ends::Exclusive,
+            totals: Vec::new(),
             currency: String::new(),
+            currencies: BTreeMap::new(),
             trim: false,
         }
     }
@@ -114,6 +167,8 @@ pub struct TagRules {
     pub prefix: Vec<String>,
     /// Whether a tag is an id without a value.
     pub ids: bool,
+    /// What stands between key and value in a list `key:value;key:value`. Empty: tags are JSON.
+    pub pairs: String,
 }
 
 /// Amount columns outside the schema.
@@ -128,14 +183,16 @@ pub struct MoneyRules {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EffectiveRule {
-    /// The column that decides.
-    pub column: String,
+    /// The column that decides; a rule without it holds for every row.
+    #[serde(default)]
+    pub column: Option<String>,
     /// The values for which the rule holds.
+    #[serde(default)]
     pub is: Vec<String>,
     /// A column that must hold something, too.
     #[serde(default)]
     pub present: Option<String>,
-    /// Headers with `+` or `-` in front; their sum is the cost. Empty: zero.
+    /// Headers with `+` or `-` in front; their sum is the cost. Empty: zero. `list[].member` adds up a list.
     pub cost: Vec<String>,
 }
 
@@ -147,6 +204,7 @@ impl Format {
         let format: Format =
             toml::from_str(text).map_err(|e| Error::usage(format!("not a mapping file: {e}")))?;
         format.time_rules()?;
+        format.check_rules()?;
         for (column, headers) in &format.columns {
             if schema::column(column).is_none_or(|c| c.kind == ColumnKind::Tags) {
                 let near = near_names(column, schema::COLUMNS.iter().map(|c| c.name));
@@ -180,7 +238,12 @@ impl Format {
             .iter()
             .map(|text| {
                 Format::parse(text)
-                    .map(Arc::new)
+                    .map(|format| {
+                        Arc::new(Format {
+                            built_in: true,
+                            ..format
+                        })
+                    })
                     .map_err(|e| Error::bug(format!("a built-in format: {e}")))
             })
             .collect()
@@ -211,12 +274,33 @@ impl Format {
             .collect()
     }
 
+    /// Whether the headers make a file this format.
+    pub fn fits(&self, headers: &Headers) -> bool {
+        self.missing(headers).is_empty() && headers.find(&self.recognise.lack).is_none()
+    }
+
     /// How many columns of the schema the headers feed.
     pub fn score(&self, headers: &Headers) -> usize {
         self.columns
             .values()
             .filter(|names| headers.find(names).is_some())
             .count()
+    }
+
+    /// The headers that no part of the format names.
+    fn unknown<'h>(&self, headers: &'h Headers) -> Vec<&'h str> {
+        let known: Vec<usize> = self
+            .columns
+            .values()
+            .chain(&self.recognise.need)
+            .chain([&self.tags.column, &self.money.also])
+            .flat_map(|names| names.iter().filter_map(|n| headers.find(std::slice::from_ref(n))))
+            .collect();
+        let names = headers.names.iter().enumerate();
+        names
+            .filter(|(i, name)| !known.contains(i) && tag_key(name, &self.tags.prefix).is_none())
+            .map(|(_, name)| name.as_str())
+            .collect()
     }
 
     /// `FOCUS cost and usage 1.2`, as far as the columns tell.
@@ -248,6 +332,11 @@ impl Headers {
     pub fn new(names: Vec<String>) -> Self {
         let normalised = names.iter().map(|n| normalised_header(n)).collect();
         Headers { names, normalised }
+    }
+
+    fn push(&mut self, name: &str) {
+        self.normalised.push(normalised_header(name));
+        self.names.push(name.to_owned());
     }
 
     /// The first of the aliases that is a header: spelled exactly (but for case) before spelled alike.
@@ -293,11 +382,25 @@ pub struct Binding {
     pub tag_columns: Vec<(usize, String)>,
     /// Amount columns outside the schema.
     pub money_columns: Vec<usize>,
+    /// Headers that the file does not have: each the sum of a list in a column that it has.
+    pub lists: Vec<ListColumn>,
+}
+
+/// A header that stands for the sum of the amounts in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListColumn {
+    /// Index of the header `list[].member`.
+    pub column: usize,
+    /// Index of the list's header.
+    pub list: usize,
+    /// The member of the list's items that is added up.
+    pub member: String,
 }
 
 impl Binding {
     /// Lays a format over headers.
-    pub fn new(format: &Arc<Format>, headers: Headers) -> Self {
+    pub fn new(format: &Arc<Format>, mut headers: Headers) -> Self {
+        let lists = add_list_columns(format, &mut headers);
         let columns: BTreeMap<&'static str, usize> = schema::COLUMNS
             .iter()
             .filter_map(|c| {
@@ -331,6 +434,7 @@ impl Binding {
             tag_column,
             tag_columns,
             money_columns,
+            lists,
         }
     }
 
@@ -368,6 +472,27 @@ impl Binding {
     }
 }
 
+/// Appends a header for every list that the format adds up and the file has.
+fn add_list_columns(format: &Format, headers: &mut Headers) -> Vec<ListColumn> {
+    let mut lists: Vec<ListColumn> = Vec::new();
+    for header in format.list_headers() {
+        let Some((list, member)) = list_parts(header) else {
+            continue;
+        };
+        if let Some(list) = headers.find_one(list)
+            && !headers.names.iter().any(|name| name == header)
+        {
+            headers.push(header);
+            lists.push(ListColumn {
+                column: headers.names.len() - 1,
+                list,
+                member: member.to_owned(),
+            });
+        }
+    }
+    lists
+}
+
 fn tag_key<'a>(header: &'a str, prefixes: &[String]) -> Option<&'a str> {
     let rest = prefixes.iter().find_map(|prefix| {
         let head = header.get(..prefix.len())?;
@@ -378,14 +503,18 @@ fn tag_key<'a>(header: &'a str, prefixes: &[String]) -> Option<&'a str> {
 
 /// Chooses the format of a file by its headers.
 ///
-/// The format whose needs are met and that feeds the most columns wins. Errors: `schema.column` when
-/// none fits, with the nearest formats and what they miss; a tie names both.
+/// The format whose needs are met and that feeds the most columns wins; a user's own that fits goes
+/// before those that came with billfold. Errors: `schema.column` when none fits, with the nearest formats
+/// and what they miss; a tie names both; `schema.refused` for a known file that holds no charges.
 pub fn recognise(formats: &[Arc<Format>], headers: Headers) -> Result<Binding> {
     let mut fitting: Vec<(usize, &Arc<Format>)> = formats
         .iter()
-        .filter(|f| f.missing(&headers).is_empty())
+        .filter(|f| f.fits(&headers))
         .map(|f| (f.score(&headers), f))
         .collect();
+    if fitting.iter().any(|(_, f)| !f.built_in) {
+        fitting.retain(|(_, f)| !f.built_in);
+    }
     fitting.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     match fitting.as_slice() {
         [(first, a), (second, b), ..] if first == second => Err(Error::file(
@@ -393,9 +522,20 @@ pub fn recognise(formats: &[Arc<Format>], headers: Headers) -> Result<Binding> {
             format!("the columns fit {} and {} equally", a.name, b.name),
         )
         .hint("name one with --source-format NAME")),
-        [(_, format), ..] => Ok(Binding::new(format, headers)),
+        [(_, format), ..] => bind(format, headers),
         [] => Err(unknown_format(formats, &headers)),
     }
+}
+
+/// Lays a format over headers. Errors: `schema.refused` for a format that holds no charges.
+pub fn bind(format: &Arc<Format>, headers: Headers) -> Result<Binding> {
+    if format.refuse.is_empty() {
+        return Ok(Binding::new(format, headers));
+    }
+    Err(Error::file(
+        "schema.refused",
+        format!("this is {} ({}): {}", format.title, format.name, format.refuse),
+    ))
 }
 
 /// `schema.header` where nothing looks like a header, else `schema.column` with the nearest formats.
@@ -407,17 +547,16 @@ pub fn unknown_format(formats: &[Arc<Format>], headers: &Headers) -> Error {
         .collect();
     near.sort_by_key(|(score, f)| (f.missing(headers).len(), std::cmp::Reverse(*score)));
     // What is no header may be a line of any length.
-    let shown = |name: &String| match name.char_indices().nth(60) {
-        Some((at, _)) => format!("{}…", &name[..at]),
-        None => name.clone(),
-    };
-    let found: Vec<String> = headers.names.iter().take(8).map(shown).collect();
-    let more = if headers.names.len() > found.len() {
-        ", …"
-    } else {
-        ""
-    };
-    let found = format!("{}{more}", found.join(", "));
+    let cut: Vec<String> = headers
+        .names
+        .iter()
+        .map(|name| match name.char_indices().nth(60) {
+            Some((at, _)) => format!("{}…", &name[..at]),
+            None => name.clone(),
+        })
+        .collect();
+    let names: Vec<&str> = cut.iter().map(String::as_str).collect();
+    let found = shortened(&names, 8);
     if near.is_empty() {
         let known: Vec<&str> = formats.iter().map(|f| f.name.as_str()).collect();
         return Error::file("schema.header", format!("no known bill: the columns are {found}")).hint(
@@ -447,7 +586,17 @@ pub fn unknown_format(formats: &[Arc<Format>], headers: &Headers) -> Error {
             } else {
                 format!(" (near names here: {})", alike.join(", "))
             };
-            format!("for {} it lacks {}{alike}", f.name, missing.join(", "))
+            let lack = if missing.is_empty() {
+                format!("must not have {}", f.recognise.lack.join(" or "))
+            } else {
+                format!("lacks {}", missing.join(", "))
+            };
+            let extra = f.unknown(headers);
+            let extra = match extra.as_slice() {
+                [] => String::new(),
+                names => format!(" and does not know {}", shortened(names, 4)),
+            };
+            format!("as {} it {lack}{alike}{extra}", f.name)
         })
         .collect();
     Error::file(
@@ -455,6 +604,12 @@ pub fn unknown_format(formats: &[Arc<Format>], headers: &Headers) -> Error {
         format!("no known bill; {}; the columns are {found}", lines.join("; ")),
     )
     .hint("describe your own format with --mapping FILE.toml")
+}
+
+/// The first names, and a sign that there are more.
+fn shortened(names: &[&str], n_shown: usize) -> String {
+    let more = if names.len() > n_shown { ", …" } else { "" };
+    format!("{}{more}", names[..names.len().min(n_shown)].join(", "))
 }
 
 /// The names nearest to one that was not found, comma-separated: alike by normal form, part, or few edits.

@@ -22,7 +22,8 @@ pub enum Layout {
     Concatenated,
     /// One top-level array; its elements are the items.
     Array,
-    /// One or more top-level objects; the elements of their array members of given names are the items.
+    /// One or more top-level objects; the elements of their array members of given names, or at given
+    /// paths (`Response.DetailSet`), are the items.
     Documents,
 }
 
@@ -186,6 +187,11 @@ impl ItemChunker {
                 byte_offset,
             }));
         }
+    }
+
+    /// In [`Layout::Documents`], the path of the last array of items that was met, with or without items.
+    pub fn seen_member(&self) -> Option<&str> {
+        self.splitter.seen()
     }
 
     /// Gives the memory of a chunk back, so that the next one need not be allocated.

@@ -24,6 +24,14 @@ const MAX_DEPTH: u32 = 128;
 pub(super) struct Splitter {
     layout: Layout,
     members: Vec<String>,
+    /// The members looked for, step by step from the document.
+    paths: Vec<Vec<String>>,
+    /// The members that were entered on the way to one looked for.
+    entered: Vec<String>,
+    /// The member whose value comes next.
+    name: String,
+    /// The path of the last array of items that was met.
+    seen: Option<String>,
     place: Place,
     value: Value,
     /// Offset up to which the buffer is read.
@@ -52,13 +60,9 @@ enum Place {
     Name,
     /// Inside a member name.
     InName,
-    /// `:`; whether the name was one of those looked for.
-    Colon {
-        wanted: bool,
-    },
-    Member {
-        wanted: bool,
-    },
+    /// `:`; what the name is to us.
+    Colon(Wanted),
+    Member(Wanted),
     /// `,` or `}`.
     AfterMember,
     /// An item or `]`.
@@ -70,6 +74,15 @@ enum Place {
     InOther,
     /// `,` or `]`.
     AfterItem,
+}
+
+/// What a member is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    /// An array here holds items.
+    items: bool,
+    /// An object here may hold such an array.
+    enter: bool,
 }
 
 /// How far a value is read.
@@ -89,6 +102,13 @@ impl Splitter {
         Splitter {
             layout,
             members: members.iter().map(|&name| name.to_owned()).collect(),
+            paths: members
+                .iter()
+                .map(|path| path.split('.').map(str::to_owned).collect())
+                .collect(),
+            entered: Vec::new(),
+            name: String::new(),
+            seen: None,
             place: if layout == Layout::Array {
                 Place::Open
             } else {
@@ -115,6 +135,11 @@ impl Splitter {
 
     pub(super) fn saw_member(&self) -> bool {
         self.saw_member
+    }
+
+    /// The path of the last array of items that was met.
+    pub(super) fn seen(&self) -> Option<&str> {
+        self.seen.as_deref()
     }
 
     /// Hands out the items; the buffer is about to lose its first `at` bytes.
@@ -213,9 +238,16 @@ impl Splitter {
                 };
                 Place::InName
             }
+            (Place::FirstName | Place::AfterMember, b'}') if !self.entered.is_empty() => {
+                self.entered.pop();
+                Place::AfterMember
+            }
             (Place::FirstName | Place::AfterMember, b'}') => {
                 if !self.has_member {
-                    let names = self.members.join(", ");
+                    const N_SHOWN: usize = 6;
+                    let more = if self.members.len() > N_SHOWN { ", …" } else { "" };
+                    let shown = &self.members[..self.members.len().min(N_SHOWN)];
+                    let names = format!("{}{more}", shown.join(", "));
                     let error = Error::file(
                         "json.member",
                         format!("the object that ends here has no array named {names}"),
@@ -224,13 +256,20 @@ impl Splitter {
                 }
                 Place::Top
             }
-            (Place::Colon { wanted }, b':') => Place::Member { wanted },
-            (Place::Member { wanted: true }, b'[') => {
+            (Place::Colon(wanted), b':') => Place::Member(wanted),
+            (Place::Member(Wanted { items: true, .. }), b'[') => {
                 self.has_member = true;
                 self.saw_member = true;
+                self.entered.push(std::mem::take(&mut self.name));
+                self.seen = Some(self.entered.join("."));
+                self.entered.pop();
                 Place::FirstItem
             }
-            (Place::Member { .. }, byte) if may_begin_value(byte) => {
+            (Place::Member(Wanted { enter: true, .. }), b'{') => {
+                self.entered.push(std::mem::take(&mut self.name));
+                Place::FirstName
+            }
+            (Place::Member(_), byte) if may_begin_value(byte) => {
                 self.at = at;
                 self.value = Value::default();
                 Place::InOther
@@ -270,14 +309,28 @@ impl Splitter {
         self.at = end;
         self.held = None;
         let quoted = &bytes[start..end];
-        let wanted = if memchr::memchr(b'\\', quoted).is_some() {
-            serde_json::from_slice::<String>(quoted).is_ok_and(|name| self.members.contains(&name))
+        let name = if memchr::memchr(b'\\', quoted).is_some() {
+            serde_json::from_slice::<String>(quoted).unwrap_or_default()
         } else {
-            self.members
-                .iter()
-                .any(|name| name.as_bytes() == &quoted[1..quoted.len() - 1])
+            String::from_utf8_lossy(&quoted[1..quoted.len() - 1]).into_owned()
         };
-        self.place = Place::Colon { wanted };
+        let depth = self.entered.len();
+        let on_the_way =
+            |path: &&Vec<String>| path.starts_with(&self.entered) && path.get(depth) == Some(&name);
+        let wanted = Wanted {
+            items: self
+                .paths
+                .iter()
+                .filter(on_the_way)
+                .any(|path| path.len() == depth + 1),
+            enter: self
+                .paths
+                .iter()
+                .filter(on_the_way)
+                .any(|path| path.len() > depth + 1),
+        };
+        self.name = name;
+        self.place = Place::Colon(wanted);
         Ok(())
     }
 
@@ -406,8 +459,8 @@ fn expected(place: Place) -> &'static str {
         Place::FirstName => "a member name or }",
         Place::Name => "a member name",
         Place::InName => "the end of a member name",
-        Place::Colon { .. } => "a colon",
-        Place::Member { .. } => "a value",
+        Place::Colon(_) => "a colon",
+        Place::Member(_) => "a value",
         Place::AfterMember => "a comma or }",
         Place::FirstItem => "an item or ]",
         Place::Item => "an item",
