@@ -453,6 +453,50 @@ fn f16_tar_archives_are_read_plain_and_packed() {
 }
 
 #[test]
+fn a_damaged_archive_never_gives_another_sum_and_never_panics() {
+    let rows: Vec<String> = (0..60).map(|i| costing(&format!("0.{i:02}7"))).collect();
+    let zipped = zip(&[member("a.csv", bill(&rows)), stored("b.csv", a_bill())]);
+    let text = a_bill();
+    let tarred = gzip(tar(&[("a.csv", b'0', text.as_bytes()), ("README", b'0', b"x")]));
+    // A fixed sequence of places and bits.
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let folder = Folder::new();
+    for whole in [zipped, tarred] {
+        let path = folder.put("whole.bin", &whole);
+        let sound = shown(&sums(&[path]).unwrap());
+        let mut n_refused = 0;
+        for _ in 0..500 {
+            let mut broken = whole.clone();
+            let at = next() as usize % broken.len();
+            broken[at] ^= 1 << (next() % 8);
+            let path = folder.put("broken.bin", &broken);
+            match sums(&[path]) {
+                Ok(outcome) => assert_eq!(shown(&outcome), sound, "bit of byte {at}"),
+                Err(error) => {
+                    assert_ne!(failed(&error), "bug bug", "byte {at}: {error}");
+                    n_refused += 1;
+                }
+            }
+        }
+        assert!(n_refused > 350, "only {n_refused} of 500 were refused");
+    }
+}
+
+#[test]
+fn a_table_inside_an_archive_is_refused() {
+    for log in ["t/_delta_log/0.json", "t/metadata/v1.metadata.json", ".hoodie/x"] {
+        let members = [member("t/part-0.csv", a_bill()), member(log, "{}")];
+        refused(&members, "file type.table", &["table"]);
+    }
+}
+
+#[test]
 fn members_of_an_archive_may_be_packed_and_in_any_carrier() {
     let text = |values: &[&str]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
     let table = parquet(&[

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::charge::ScanHint;
 use crate::charge::schema;
 use crate::engine::{
     Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, UnreadSource,
@@ -151,7 +152,7 @@ impl Outcome {
 /// Errors: everything in [`crate::error::ErrorKind`] but rejected rows, which are part of the outcome.
 pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) -> Result<Outcome> {
     let plan = Arc::new(Plan::new(query)?);
-    let opened = open(inputs, &options)?;
+    let opened = open(inputs, &options, &plan.hint)?;
     check_dimensions(&plan, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
@@ -258,7 +259,7 @@ struct OpenedBills {
 }
 
 /// Finds and recognises all bills before the first row is read.
-fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
+fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint) -> Result<OpenedBills> {
     if inputs.is_empty() {
         return Err(Error::usage("no input").hint("name files, folders or globs, or - for standard input"));
     }
@@ -312,8 +313,7 @@ fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
             format!("no bill among {} files{found}", sources.len()),
         ));
     }
-    let hint = Plan::new(ChargeQuery::total())?.hint;
-    let counts = delivery::settle(&opened.bills, &hint, options.delivery, &mut opened.left_out)?;
+    let counts = delivery::settle(&opened.bills, hint, options.delivery, &mut opened.left_out)?;
     let mut keep = counts.iter().copied();
     opened.bills.retain(|_| keep.next().unwrap_or(true));
     let mut keep = counts.iter().copied();
@@ -356,7 +356,7 @@ fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
 /// Holds the rows of each file against its manifest.
 fn check_rows(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
     for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
-        let found = report.counts.read + report.n_skipped;
+        let found = report.counts.n_records() + report.n_skipped;
         if let Some(stated) = bill.source.listed.and_then(|listed| listed.rows)
             && stated != found
         {
@@ -546,8 +546,8 @@ pub struct ColumnTotals {
 ///
 /// Errors: as [`sums`]; unreadable rows are part of the inspection.
 pub fn inspect(inputs: &[String], options: &RunOptions<'_>) -> Result<Vec<Inspection>> {
-    let opened = open(inputs, options)?;
     let hint = Plan::new(ChargeQuery::total())?.hint;
+    let opened = open(inputs, options, &hint)?;
     let mut inspections = Vec::with_capacity(opened.bills.len());
     for (bill, stream) in opened.bills.into_iter().zip(opened.streams) {
         let findings = match BillPlan::new(&hint, &bill)? {

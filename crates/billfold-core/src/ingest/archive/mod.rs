@@ -94,6 +94,7 @@ pub fn open_archives(
                     .hint("save the sheet as CSV"),
             ));
         }
+        delivery::refuse_table_within(entries.iter().map(|e| e.name.as_str())).map_err(named)?;
         for entry in entries {
             let name: Arc<str> = format!("{}!{}", source.name, entry.name).into();
             if is_hidden(&entry.name) {

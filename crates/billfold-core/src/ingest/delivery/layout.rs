@@ -221,3 +221,77 @@ pub(super) fn instant(text: &str) -> Option<String> {
     digits.truncate(17);
     Some(format!("{digits:0<17}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_are_decoded_and_found_in_any_case() {
+        let path = "a/BILLING_PERIOD=2024-09/t%3Dx=a%2Fb%zz/none=__HIVE_DEFAULT_PARTITION__/x=y.csv";
+        let found = partitions(path);
+        let value = |key| partition(&found, key);
+        assert_eq!(value("billing_period"), Some("2024-09"));
+        assert_eq!(value("t=x"), Some("a/b%zz"));
+        assert_eq!(value("none"), Some(""));
+        assert_eq!(value("x"), None, "the file itself is no folder");
+    }
+
+    #[test]
+    fn times_in_paths_sort_whatever_their_shape() {
+        let shapes = [
+            ("2024-09-10", "20240910000000000"),
+            ("20240910T084524Z", "20240910084524000"),
+            ("2024-09-10T08:45:24.1234567Z", "20240910084524123"),
+            (
+                "2024-09-10T08:45:24.123Z-77c0ffee-0000-4000-8000-000000000003",
+                "20240910084524123",
+            ),
+            ("202409100845", "20240910084500000"),
+            ("2024-09-10_08-45", "20240910084500000"),
+        ];
+        for (text, expected) in shapes {
+            assert_eq!(instant(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            "2024-09",
+            "20240901-20241001",
+            "2024-13-01",
+            "reports",
+            "123456789012",
+            "20240910x",
+            "",
+        ] {
+            assert_eq!(instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn marks_are_times_runs_and_ids_below_a_period() {
+        let marked = |path: &str| {
+            let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+            mark(&parts, parts.len() - 1).map(|m| m.order.is_some())
+        };
+        let uuid = "77c0ffee-0000-4000-8000-000000000003";
+        assert_eq!(marked("cur/20240901-20241001/20240910T084524Z"), Some(true));
+        assert_eq!(marked(&format!("cur/20240901-20241001/{uuid}")), Some(false));
+        assert_eq!(
+            marked(&format!("data/BILLING_PERIOD=2024-09/{uuid}")),
+            Some(false)
+        );
+        assert_eq!(marked(&format!("x/202409100845/{uuid}")), Some(false));
+        assert_eq!(marked("cur/20240901-20241001/123456789"), Some(false));
+        assert_eq!(marked("x/run=12"), Some(true));
+        assert_eq!(marked("x/run-2024-09-10"), Some(true));
+        for path in [
+            "cur/20240901-20241001",
+            "accounts/123456789012",
+            &format!("subscriptions/{uuid}"),
+            "date=2024-09-10",
+            "x/2024-09",
+            "x/team=run",
+        ] {
+            assert_eq!(marked(path), None, "{path}");
+        }
+    }
+}

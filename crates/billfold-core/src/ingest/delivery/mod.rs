@@ -23,7 +23,7 @@ pub(crate) use layout::partition;
 pub use layout::{Partitions, partitions};
 pub use overlap::settle;
 pub use select::select;
-pub(crate) use table::{refuse_table, refuse_table_around};
+pub(crate) use table::{refuse_table, refuse_table_around, refuse_table_within};
 
 /// What to do with several deliveries of one month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

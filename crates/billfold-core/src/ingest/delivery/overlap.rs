@@ -16,7 +16,7 @@ use crate::ingest::delivery::layout::{Mark, day, is_range, is_uuid, mark, month}
 use crate::ingest::delivery::{Delivery, conflict, parts};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{NotRead, Place};
-use crate::time;
+use crate::time::{self, Window};
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -31,7 +31,7 @@ struct Files {
     order: Option<String>,
 }
 
-/// Whether each bill counts. `hint` is any question's; only what every bill must have is read.
+/// Whether each bill counts. `hint` is the question's; of it only what every row must have is read.
 ///
 /// Errors: `conflict` where deliveries repeat each other and `choice` does not say which counts.
 pub fn settle(
@@ -44,6 +44,12 @@ pub fn settle(
     if choice == Delivery::All {
         return Ok(keep);
     }
+    let hint = &ScanHint {
+        text: Vec::new(),
+        tags: false,
+        window: Window::ALL,
+        ..hint.clone()
+    };
     for deliveries in series(bills).into_values().filter(|d| d.len() > 1) {
         if choice == Delivery::Sure {
             // Most repetitions show in the first rows; then nothing is read twice.

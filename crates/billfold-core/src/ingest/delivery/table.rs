@@ -22,6 +22,26 @@ pub(crate) fn refuse_table(folder: &Path, entries: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses the members of an archive that are such a table, by their names.
+///
+/// Errors: `type.table`.
+pub(crate) fn refuse_table_within<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    for name in names {
+        let mut folders = name.split(['/', '\\']).rev().skip(1);
+        let what = if folders.clone().any(|f| f == "_delta_log") {
+            "a Delta table"
+        } else if folders.clone().any(|f| f == ".hoodie") {
+            "a Hudi table"
+        } else if name.ends_with(".metadata.json") && folders.next() == Some("metadata") {
+            "an Iceberg table"
+        } else {
+            continue;
+        };
+        return Err(refused(Path::new(""), what));
+    }
+    Ok(())
+}
+
 /// Refuses a file or folder that lies in such a table: its partitions and its `data` folder are looked above.
 ///
 /// Errors: `type.table`.
@@ -57,9 +77,10 @@ fn is_iceberg(folder: &Path) -> bool {
 
 fn refused(folder: &Path, what: &str) -> Error {
     let message = format!("this is {what}; files that were removed from it still lie in its folder");
-    Error::file("type.table", message)
-        .in_source(&folder.to_string_lossy().into())
-        .hint(
-            "export the rows that count to CSV or Parquet files first, with the engine that keeps the table",
-        )
+    let error = Error::file("type.table", message)
+        .hint("export the rows that count first, with the engine that keeps the table");
+    match folder.to_string_lossy() {
+        name if name.is_empty() => error,
+        name => error.in_source(&name.into()),
+    }
 }
