@@ -9,6 +9,9 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use billfold_core::dataset::{self, RunOptions};
 use billfold_core::query::{Allocation, ChargeQuery};
+use billfold_testkit::naive::{self, Granularity, Metric, Question};
+use billfold_testkit::output::carried;
+use billfold_testkit::{Charge, Format, samples};
 
 use crate::support::{Folder, ask, asking, failed, money, parquet};
 
@@ -441,4 +444,142 @@ fn a_mapping_of_ones_own_goes_before_a_shipped_format() {
         charge_period_start = [\"ChargePeriodStart\"]\nbilled_cost = [\"ListCost\"]\nbilling_currency = [\"BillingCurrency\"]\n";
     let text = "ChargePeriodStart,BilledCost,ListCost,BillingCurrency\n2024-03-01,1,2,USD\n";
     ask(text).mapping(mapping).gives("USD 2 of 1");
+}
+
+#[test]
+fn an_inspection_leaves_out_what_an_answer_leaves_out() {
+    let folder = Folder::new();
+    let look = |text: &str| {
+        let path = folder.put("bill.csv", text);
+        dataset::inspect(&[path], &RunOptions::default())
+            .unwrap()
+            .remove(0)
+    };
+    let alibaba = "账期,产品Code,账单开始时间,账单结束时间,应付金额\n202403,ecs,2024-03-01 00:00:00,2024-03-01 01:00:00,1.5\n合计,,,,1.5\n";
+    let found = look(alibaba);
+    assert_eq!((found.rows, found.rows_rejected), (1, 0), "{:?}", found.rejects);
+    assert_eq!(money(&found.totals[0].sums), "CNY 1.5");
+    assert!(found.odd.contains(&"1 total lines".to_owned()), "{:?}", found.odd);
+    let gcp =
+        "usage_start_time,project.id,cost,currency,credits\n2024-03-01,p,1,USD,\"[{'amount': -0.25}]\"\n";
+    let found = look(gcp);
+    let credits = found
+        .totals
+        .iter()
+        .find(|t| t.header == "credits[].amount")
+        .unwrap();
+    assert_eq!(money(&credits.sums), "USD -0.25");
+}
+
+/// The column lists of Azure's own export schemas, with and without a row of nothing.
+#[test]
+fn the_published_schemas_of_azure_are_recognised() {
+    let Some(root) = crate::support::shared_data() else {
+        return;
+    };
+    let folder =
+        root.join("finops-toolkit/src/templates/finops-hub/modules/Microsoft.CostManagement/Exports/schemas");
+    for (name, format) in [
+        ("actualcost_c360-2025-04", "azure-cost EA"),
+        ("amortizedcost_c360-2025-04", "azure-cost EA"),
+        ("focuscost_1.0-preview(v1)", "focus 1.0-preview"),
+        ("focuscost_1.0", "focus 1.0"),
+        ("focuscost_1.0r2", "focus 1.0"),
+        ("focuscost_1.2-preview", "focus 1.2"),
+        ("focuscost_1.2", "focus 1.2"),
+    ] {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mappings = schema["translator"]["mappings"].as_array().unwrap();
+        let columns: Vec<&str> = mappings
+            .iter()
+            .map(|m| m["source"]["name"].as_str().unwrap())
+            .collect();
+        let own = Folder::new();
+        let path = own.put("export.csv", format!("{}\n", columns.join(",")));
+        let found = dataset::inspect(&[path], &RunOptions::default())
+            .unwrap()
+            .remove(0);
+        assert_eq!(found.format, format, "{name}");
+    }
+}
+
+/// Rows and sum by key, period and currency.
+type Lines = Vec<(String, u64, String)>;
+
+/// The samples of every vendor but FOCUS and AWS, whose words the oracle knows only in part.
+#[test]
+fn every_vendors_sample_agrees_with_the_oracle_in_every_dimension() {
+    let old = ["focus", "aws", "qingcloud"];
+    let vendors = |format: Format| !old.iter().any(|old| format.word().starts_with(old));
+    let folder = Folder::new();
+    let mut n_samples = 0;
+    for sample in samples::all().into_iter().filter(|s| vendors(s.output.format)) {
+        n_samples += 1;
+        let path = [folder.put(sample.path, sample.bytes().unwrap())];
+        let known: Vec<Charge> = sample
+            .charges
+            .iter()
+            .map(|c| carried(c, &sample.output))
+            .collect();
+        for by in [
+            "",
+            "project_id",
+            "resource_id",
+            "resource_type",
+            "resource_name",
+            "user_id",
+            "root_user_id",
+            "region_id",
+            "zone_id",
+            "service_name",
+            "sku_id",
+            "billing_currency",
+            "tag_id",
+            "tag:team",
+        ] {
+            for (metric, word) in [(Metric::Billed, "billed"), (Metric::Effective, "effective")] {
+                // A dimension that is in another column of this export is not the oracle's to know.
+                if by == "sku_id" && matches!(sample.output.format, Format::HuaweiRecords) {
+                    continue;
+                }
+                let question = Question {
+                    by: Some(by.to_owned())
+                        .filter(|by| !by.is_empty())
+                        .into_iter()
+                        .collect(),
+                    granularity: Granularity::Monthly,
+                    metric,
+                    ..Question::default()
+                };
+                let mut expected: Lines = naive::answer(&known, &question)
+                    .into_iter()
+                    .map(|l| {
+                        (
+                            format!("{} {} {}", l.keys.join("/"), l.period, l.currency),
+                            l.charges,
+                            l.sum,
+                        )
+                    })
+                    .collect();
+                let mut query = asking(by, "monthly");
+                query.metric = word.parse().unwrap();
+                let outcome = dataset::sums(&path, query, RunOptions::default());
+                let outcome = outcome.unwrap_or_else(|e| panic!("{}: {e}", sample.path));
+                let answer = outcome
+                    .answer
+                    .unwrap_or_else(|| panic!("{}: {:?}", sample.path, outcome.rejects));
+                let line = |row: billfold_core::engine::AnswerRow<'_>| {
+                    let keys: Vec<&str> = row.keys().collect();
+                    let at = format!("{} {} {}", keys.join("/"), row.period().label, row.currency());
+                    (at, row.charges(), row.cost().to_string())
+                };
+                let mut ours: Lines = answer.rows().map(line).collect();
+                expected.sort();
+                ours.sort();
+                assert_eq!(ours, expected, "{} by {by:?}, {word}", sample.path);
+            }
+        }
+    }
+    assert!(n_samples >= 10, "{n_samples}");
 }

@@ -190,8 +190,83 @@ pub fn all() -> Vec<Sample> {
         ),
     ];
     samples.extend(cur_months());
+    samples.extend(vendors());
     samples.sort_by_key(|s| s.path);
     samples
+}
+
+/// A small bill of every other vendor.
+fn vendors() -> Vec<Sample> {
+    use Carrier::{Csv, Json, Ndjson};
+    let western = |seed| BillSpec {
+        resources: 50,
+        currencies: vec![String::from("EUR")],
+        project_names: ["web-shop", "data-platform", "mobile-api"]
+            .map(String::from)
+            .to_vec(),
+        ..aws(seed, 200)
+    };
+    let chinese = |seed| BillSpec {
+        rows: 200,
+        hostile_percent: 0,
+        ..BillSpec::qingcloud(seed)
+    };
+    vec![
+        Sample::new(
+            "alibaba-bill.csv",
+            &chinese(31),
+            output(Format::AlibabaBill, Csv, &[("bom", "yes")]),
+        ),
+        Sample::new(
+            "azure-cost.csv",
+            &western(32),
+            output(Format::AzureCost, Csv, &[("numbers", "exponent")]),
+        ),
+        Sample::new(
+            "gcp-billing.csv",
+            &western(33),
+            output(Format::GcpBilling, Csv, &[]),
+        ),
+        Sample::new(
+            "gcp-billing.ndjson",
+            &western(33),
+            output(Format::GcpBilling, Ndjson, &[]),
+        ),
+        Sample::new(
+            "huawei-records.json",
+            &chinese(34),
+            output(Format::HuaweiRecords, Json, &[]),
+        ),
+        Sample::new(
+            "oci-cost.csv",
+            &western(35),
+            output(
+                Format::OciCost,
+                Csv,
+                &[("time", "minute"), ("numbers", "exponent")],
+            ),
+        ),
+        Sample::new(
+            "plcloud-consumptions.json",
+            &chinese(36),
+            output(Format::PlcloudConsumptions, Json, &[]),
+        ),
+        Sample::new(
+            "tencent-bill.csv",
+            &chinese(37),
+            output(Format::TencentBill, Csv, &[]),
+        ),
+        Sample::new(
+            "tencent-bill.json",
+            &chinese(37),
+            output(Format::TencentBill, Json, &[]),
+        ),
+        Sample::new(
+            "volcengine-bill.json",
+            &chinese(38),
+            output(Format::VolcengineBill, Json, &[]),
+        ),
+    ]
 }
 
 /// One legacy report, delivered a file a month; the second month is wide, and each has columns only for the

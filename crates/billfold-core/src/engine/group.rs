@@ -4,7 +4,9 @@
 //! dimension's code has a number, and so on. Each step is one tight loop over a column of `u32`;
 //! small steps look up an array, large ones a hash table.
 
-use arrow::array::{Array, AsArray, DictionaryArray, StringArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
 use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
 
@@ -18,6 +20,9 @@ const DENSE_SLOTS: usize = 1 << 18;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     interner: Interner,
+    /// The dictionary met last, and per name there its code here. The batches of a Parquet row group share
+    /// one dictionary.
+    last: Option<(ArrayRef, Vec<u32>)>,
 }
 
 impl Names {
@@ -38,7 +43,10 @@ impl Names {
         let names: &StringArray = column.values().as_string();
         let keys = column.keys();
         // A dictionary may be longer than its batch; then only the names in use are looked up.
-        let mut map = vec![EMPTY; names.len()];
+        let mut map = match self.last.take() {
+            Some((values, map)) if Arc::ptr_eq(&values, column.values()) => map,
+            _ => vec![EMPTY; names.len()],
+        };
         let resolve = |map: &mut Vec<u32>, this: &mut Self, code: i32| {
             let known = map[code as usize];
             if known != EMPTY {
@@ -74,6 +82,7 @@ impl Names {
                 out.push(code);
             }
         }
+        self.last = Some((Arc::clone(column.values()), map));
     }
 
     /// The names in byte order, and per code the rank of its name.

@@ -547,6 +547,11 @@ fn currencies<C: Cells>(
         }
         return constant(fallback.as_str(), n_rows);
     };
+    if judged.is_clean()
+        && let Some(known) = typed_currencies(cells, plan, column)
+    {
+        return known;
+    }
     let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(n_rows);
     for row in 0..n_rows {
@@ -595,6 +600,22 @@ fn currencies<C: Cells>(
     let codes = builder.codes().to_vec();
     let values: arrow::array::StringArray = texts.into_iter().map(Some).collect();
     crate::charge::builder::dictionary(codes, std::sync::Arc::new(values))
+}
+
+/// The currencies of a column that comes as a dictionary of nothing but known currencies.
+fn typed_currencies<C: Cells>(cells: &C, plan: &DecodePlan, column: usize) -> Option<Result<TextArray>> {
+    let array = cells.text_column(column, &plan.rules)?.ok()?;
+    if array.keys().null_count() > 0 {
+        return None;
+    }
+    let names = array.values().as_string_opt::<i32>()?;
+    let known: Option<Vec<Currency>> = names
+        .iter()
+        .map(|name| plan.rules.currency(plan.rules.typed(name?.as_bytes())))
+        .collect();
+    let texts: arrow::array::StringArray = known?.iter().map(|c| Some(c.as_str())).collect();
+    let mapped = TextArray::try_new(array.keys().clone(), std::sync::Arc::new(texts));
+    Some(mapped.map_err(|e| crate::error::Error::bug(format!("a dictionary column: {e}"))))
 }
 
 fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {

@@ -87,7 +87,9 @@ impl Cells for ArrowCells<'_> {
         let array = self.column(column)?.as_dictionary_opt::<Int32Type>()?;
         let names = array.values().as_string_opt::<i32>()?;
         let is_null_text = |name: Option<&str>| name.is_some_and(|n| rules.null_text(n.as_bytes()).is_some());
-        if !names.iter().any(is_null_text) {
+        // A null literal that stands nowhere in the texts is none of them; the texts are searched as one.
+        let may_be_null = |n: &String| memchr::memmem::find(names.value_data(), n.as_bytes()).is_some();
+        if !rules.nulls.iter().any(may_be_null) || !names.iter().any(is_null_text) {
             return Some(Ok(array.clone()));
         }
         let names: StringArray = names

@@ -4,8 +4,8 @@
 //! "" for the project, QingCloud's fees have four decimals, a double is its shortest decimal.
 
 use super::columns::{tag_id, user_tags};
-use super::qingcloud;
 use super::spec::{Carrier, ColumnTypes, Format, OutputSpec};
+use super::{qingcloud, vendors};
 use crate::charge::{Category, Charge, Frequency, Tag};
 use crate::civil::month_start;
 use crate::decimal::Decimal;
@@ -42,6 +42,7 @@ pub fn carried(charge: &Charge, output: &OutputSpec) -> Charge {
             c.invoice_id.clear();
         }
         Format::Focus12 | Format::Focus14 => through_focus(&mut c),
+        other => vendors::through(&mut c, other),
     }
     if output.carrier == Carrier::Parquet && output.types == ColumnTypes::Double {
         for cost in [&mut c.effective_cost, &mut c.list_cost, &mut c.contracted_cost] {

@@ -35,6 +35,10 @@ pub(crate) enum TagShape {
     UserObject,
     /// QingCloud: a list of tag ids.
     Ids,
+    /// Azure: as FOCUS, without the braces.
+    Body,
+    /// Google Cloud: a list of objects with key and value.
+    List,
 }
 
 pub(crate) struct Column {

@@ -12,6 +12,7 @@ mod qingcloud;
 mod spec;
 mod table;
 mod text;
+mod vendors;
 
 use std::io::{self, Write};
 
@@ -119,6 +120,7 @@ pub(crate) fn layout(output: &OutputSpec, known: &Known) -> Layout {
         Format::AwsCurLegacy => aws::legacy(&known.tag_keys, output.wide),
         Format::AwsCur20 => aws::cur_20(),
         Format::QingcloudRecords => qingcloud::layout(),
+        other => vendors::layout(other, &known.tag_keys),
     };
     if let Some(seed) = output.shuffle_columns {
         layout.shuffle(seed);

@@ -79,6 +79,22 @@ words!(
         AwsCur20 = "aws-cur-2.0",
         /// QingCloud charge records, as GetChargeRecords answers them.
         QingcloudRecords = "qingcloud-records",
+        /// Azure cost details, EA.
+        AzureCost = "azure-cost",
+        /// Google Cloud billing export with dotted names.
+        GcpBilling = "gcp-billing",
+        /// Oracle Cloud cost report.
+        OciCost = "oci-cost",
+        /// Tencent Cloud bill by resource, as DescribeBillResourceSummary answers it.
+        TencentBill = "tencent-bill",
+        /// Alibaba Cloud detail bill, Chinese console.
+        AlibabaBill = "alibaba-bill",
+        /// Huawei Cloud resource consumption records.
+        HuaweiRecords = "huawei-records",
+        /// Volcengine bill details.
+        VolcengineBill = "volcengine-bill",
+        /// plcloud consumptions.
+        PlcloudConsumptions = "plcloud-consumptions",
     }
 );
 

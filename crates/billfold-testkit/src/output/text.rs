@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::NextRow;
 use super::columns::{Column, Field, Layout, TagShape, tag_id, user_tags};
 use super::spec::{Carrier, Format, LineEnd, Nulls, Numbers, OutputSpec, Quoting};
+use super::{NextRow, vendors};
 use crate::charge::{Charge, Tag};
 use crate::civil::push_time;
 use crate::decimal::{Decimal, push_u64};
@@ -70,9 +70,29 @@ fn push_pair(out: &mut Vec<u8>, first: &mut bool, key: &str, value: Option<&str>
 /// Appends all tags as JSON.
 pub(super) fn push_tags(out: &mut Vec<u8>, tags: &[Tag], shape: TagShape) {
     let mut first = true;
-    out.push(if shape == TagShape::Ids { b'[' } else { b'{' });
     match shape {
-        TagShape::Object => tags
+        TagShape::Ids | TagShape::List => out.push(b'['),
+        TagShape::Object | TagShape::UserObject => out.push(b'{'),
+        TagShape::Body => {}
+    }
+    match shape {
+        TagShape::List => {
+            for tag in tags {
+                out.extend_from_slice(if std::mem::take(&mut first) {
+                    b"{\"key\":"
+                } else {
+                    b",{\"key\":"
+                });
+                push_json(out, &tag.key);
+                out.extend_from_slice(b",\"value\":");
+                match &tag.value {
+                    Some(value) => push_json(out, value),
+                    None => out.extend_from_slice(b"null"),
+                }
+                out.push(b'}');
+            }
+        }
+        TagShape::Object | TagShape::Body => tags
             .iter()
             .for_each(|t| push_pair(out, &mut first, &t.key, t.value.as_deref())),
         TagShape::UserObject => {
@@ -89,7 +109,11 @@ pub(super) fn push_tags(out: &mut Vec<u8>, tags: &[Tag], shape: TagShape) {
             }
         }
     }
-    out.push(if shape == TagShape::Ids { b']' } else { b'}' });
+    match shape {
+        TagShape::Ids | TagShape::List => out.push(b']'),
+        TagShape::Object | TagShape::UserObject => out.push(b'}'),
+        TagShape::Body => {}
+    }
 }
 
 /// What a tag column of a legacy CUR holds: a missing tag and an empty one look alike.
@@ -297,6 +321,12 @@ impl<'a> JsonRow<'a> {
             Field::Tags(shape) if charge.tags.is_empty() && *shape != TagShape::Ids => {
                 out.extend_from_slice(b"null");
             }
+            // Without its braces an object is text, in JSON too.
+            Field::Tags(TagShape::Body) => {
+                let mut body = Vec::new();
+                push_tags(&mut body, &charge.tags, TagShape::Body);
+                push_json(out, &String::from_utf8_lossy(&body));
+            }
             Field::Tags(shape) => push_tags(out, &charge.tags, *shape),
             Field::Empty => self.push_text(out, ""),
         }
@@ -403,7 +433,7 @@ pub(super) fn write_document(
     buffer.extend_from_slice(if qingcloud {
         b"{\"charge_record_set\":["
     } else {
-        b"["
+        vendors::envelope(spec.format).0.as_bytes()
     });
     let mut charge = Charge::default();
     while next(&mut charge) {
@@ -415,8 +445,12 @@ pub(super) fn write_document(
             buffer.clear();
         }
     }
-    buffer.extend_from_slice(b"\n]");
+    buffer.push(b'\n');
+    if !qingcloud {
+        buffer.extend_from_slice(vendors::envelope(spec.format).1.as_bytes());
+    }
     if qingcloud {
+        buffer.push(b']');
         buffer.extend_from_slice(b",\"ret_code\":0,\"total_count\":");
         push_u64(&mut buffer, total.rows);
         // Fees in unlike currencies have no sum.

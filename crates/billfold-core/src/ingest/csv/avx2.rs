@@ -84,7 +84,7 @@ pub(super) fn by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool>
     unsafe { compiled::<QUOTES>(fill) }
 }
 
-/// [`BorderScan::blocks`], where [`detected`] said yes.
+/// [`BorderScan::blocks_of`], where [`detected`] said yes.
 pub(super) fn border_blocks(scan: &mut BorderScan, bytes: &[u8], at: usize) {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn compiled(scan: &mut BorderScan, bytes: &[u8], at: usize) {

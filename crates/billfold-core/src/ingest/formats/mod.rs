@@ -739,4 +739,47 @@ mod tests {
             "{error}"
         );
     }
+
+    #[test]
+    fn formats_that_fit_alike_are_named_both() {
+        let format = |name: &str| {
+            let text = format!(
+                "name = \"{name}\"\ntitle = \"x\"\n[recognise]\nneed = [[\"a\"]]\n[columns]\nbilled_cost = [\"a\"]\n"
+            );
+            Arc::new(Format::parse(&text).unwrap())
+        };
+        let headers = Headers::new(vec!["a".to_owned()]);
+        let error = recognise(&[format("one"), format("two")], headers).unwrap_err();
+        assert_eq!(error.kind().code(), "schema.ambiguous");
+        assert!(error.to_string().contains("one and two"), "{error}");
+    }
+
+    #[test]
+    fn rules_that_could_never_work_are_refused() {
+        let base = "name = \"x\"\ntitle = \"x\"\n[recognise]\nneed = [[\"a\"]]\n";
+        for (rule, part) in [
+            (
+                "[[skip]]\nnote = \"other\"\nwhen = []\n",
+                "at least one condition",
+            ),
+            (
+                "[[skip]]\nnote = \"other\"\nwhen = [{ column = \"b\" }]\n",
+                "either is",
+            ),
+            (
+                "[[skip]]\nnote = \"why\"\nwhen = [{ column = \"b\", filled = true }]\n",
+                "why",
+            ),
+            ("[[effective]]\nis = [\"a\"]\ncost = []\n", "go together"),
+            ("[[effective]]\ncost = [\"a\"]\n", "write + or -"),
+            ("[cells]\nlasts = \"fortnight\"\n", "fortnight"),
+            ("[cells]\nends = \"open\"\n", "open"),
+            ("[cells]\ncurrency = \"yuan\"\n", "ISO 4217"),
+            ("[cells]\ncurrencies = { \"yuan\" = \"Y\" }\n", "ISO 4217"),
+            ("[tags]\nids = true\npairs = \":\"\n", "exclude"),
+        ] {
+            let error = Format::parse(&format!("{base}{rule}")).unwrap_err();
+            assert!(error.to_string().contains(part), "{rule}: {error}");
+        }
+    }
 }

@@ -300,3 +300,40 @@ fn split_speed() {
         eprintln!("{layout:?}: {n_items} items, {rate} MB/s");
     }
 }
+
+#[test]
+fn items_may_lie_at_a_path_and_nowhere_beside_it() {
+    const PATHS: &[&str] = &["Response.Set", "Set", "a.b.c"];
+    let items_of = |text: &str, size: usize| -> std::result::Result<(Vec<String>, Option<String>), Error> {
+        assert_eq!(
+            sniff_layout(text.as_bytes(), PATHS, true),
+            Some(Layout::Documents),
+            "{text}"
+        );
+        let mut chunker = ItemChunker::new(Layout::Documents, PATHS, size, 1000);
+        let mut input = text.as_bytes();
+        let mut items = Vec::new();
+        while let Some(chunk) = chunker.next_chunk(&mut input)? {
+            items.extend((0..chunk.items.len()).map(|i| String::from_utf8_lossy(chunk.item(i)).into_owned()));
+        }
+        Ok((items, chunker.seen_member().map(str::to_owned)))
+    };
+    for size in [1, 5, 4096] {
+        let seen = |text: &str| items_of(text, size).unwrap();
+        assert_eq!(
+            seen(r#"{"Response":{"X":{"Set":[9]},"Set":[{"a":1},{"b":[2]}],"Total":[3]}} {"Set":[{"c":4}]}"#),
+            (
+                [r#"{"a":1}"#, r#"{"b":[2]}"#, r#"{"c":4}"#]
+                    .map(str::to_owned)
+                    .to_vec(),
+                Some("Set".to_owned())
+            )
+        );
+        assert_eq!(
+            seen(r#"{"a":{"b":{"c":[]},"Set":[1]}}"#),
+            (Vec::new(), Some("a.b.c".to_owned()))
+        );
+        let error = items_of(r#"{"Response":{"Set":[]}} {"Response":{"Set":{}}}"#, size).unwrap_err();
+        assert_eq!(error.kind().code(), "json.member");
+    }
+}
