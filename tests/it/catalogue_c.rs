@@ -293,3 +293,31 @@ fn c22_the_edges_of_128_bits_neither_wrap_nor_panic() {
     let rows = [costing(&format!("-{NINES}")), costing(NINES), costing("-1")];
     ask(&bill(&rows)).gives("USD -1 of 3");
 }
+
+#[test]
+fn c23_a_product_of_sixty_digits_is_compared_exactly() {
+    let rule = |cost: &str| {
+        let text = format!(
+            "BilledCost,ListCost,ListUnitPrice,PricingQuantity,BillingCurrency,ChargePeriodStart,ChargeCategory\n\
+             1,{cost},123456789012345678901234567890,1000000000000.000000000000000001,USD,2024-03-01,Usage\n"
+        );
+        let folder = crate::support::Folder::new();
+        let path = folder.put("bill.csv", text);
+        let options = billfold_core::dataset::RunOptions::default();
+        let report = billfold_core::check::check(&[path], 1, &options).unwrap();
+        let found = report
+            .findings
+            .into_iter()
+            .find(|f| f.rule.id == "ListCost-C-009");
+        found.map(|f| f.examples[0].text.clone())
+    };
+    let text = rule("12").unwrap();
+    assert!(
+        text.contains(" = 123456789012345678901234567890123456789012.34567890123456789, not 12;"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("difference 123456789012345678901234567890123456789000.34567890123456789"),
+        "{text}"
+    );
+}

@@ -201,3 +201,84 @@ fn n14_counts_of_a_manifest_are_held_against_the_file() {
         );
     }
 }
+
+fn findings(text: &str) -> Vec<(&'static str, u64, String)> {
+    let folder = crate::support::Folder::new();
+    let path = folder.put("bill.csv", text);
+    let report =
+        billfold_core::check::check(&[path], 3, &billfold_core::dataset::RunOptions::default()).unwrap();
+    let found = report.findings.iter();
+    found
+        .map(|f| {
+            let example = f.examples.first().map(|e| e.text.clone()).unwrap_or_default();
+            (f.rule.id, f.count, example)
+        })
+        .collect()
+}
+
+#[test]
+fn n12_price_times_quantity_that_is_not_the_cost_is_listed_with_the_exact_difference() {
+    let found = findings(
+        "BilledCost,ListCost,ListUnitPrice,PricingQuantity,BillingCurrency,ChargePeriodStart,ChargeCategory\n\
+         1,0.000000000000000000000000000003,0.000000000000001,0.000000000000003,USD,2024-03-01,Usage\n\
+         1,0.3,0.1,3,USD,2024-03-01,Usage\n",
+    );
+    let product = found.iter().find(|(id, ..)| *id == "ListCost-C-009");
+    assert_eq!(product, None);
+    let found = findings(
+        "BilledCost,ListCost,ListUnitPrice,PricingQuantity,BillingCurrency,ChargePeriodStart,ChargeCategory\n\
+         1,0.3000000000000000000000000000000000001,0.1,3,USD,2024-03-01,Usage\n",
+    );
+    let product = found.iter().find(|(id, ..)| *id == "ListCost-C-009").unwrap();
+    assert_eq!(product.1, 1);
+    assert!(
+        product
+            .2
+            .ends_with("difference -0.0000000000000000000000000000000000001"),
+        "{}",
+        product.2
+    );
+}
+
+#[test]
+fn n13_sums_by_invoice_that_differ_from_the_invoices_end_with_1() {
+    let folder = crate::support::Folder::new();
+    let invoices = |amount: &str| {
+        let text = format!("InvoiceId,BillingCurrency,Amount\nA,USD,{amount}\n");
+        folder.put(&format!("invoices-{amount}.csv"), text)
+    };
+    let bill = folder.put(
+        "bill.csv",
+        "BilledCost,BillingCurrency,ChargePeriodStart,InvoiceId\n0.1,USD,2024-03-01,A\n0.2,USD,2024-03-01,A\n",
+    );
+    for (amount, exit, difference) in [("0.3", 0, "0"), ("0.29", 0, "0.01"), ("7.3", 1, "-7")] {
+        let ran = crate::support::command(
+            &format!("reconcile --format csv --invoices {} {{}}", invoices(amount)),
+            &bill,
+        );
+        assert_eq!(ran.exit, exit, "{amount}: {}", ran.stderr);
+        assert!(
+            ran.stdout.contains(&format!(",{amount},{difference},1,")),
+            "{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn n15_a_commitment_whose_parts_are_not_its_usage_is_a_finding() {
+    let header = "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargeCategory,\
+                  CommitmentDiscountId,CommitmentDiscountStatus\n";
+    let row = |cost: &str, status: &str| format!("0,{cost},USD,2024-03-01,Usage,cd-1,{status}\n");
+    let rule = |text: &str| {
+        findings(text)
+            .into_iter()
+            .find(|(id, ..)| *id == "EffectiveCost-C-013")
+    };
+    assert_eq!(
+        rule(&format!("{header}{}{}", row("5", "Used"), row("2", "Unused"))),
+        None
+    );
+    let found = rule(&format!("{header}{}{}", row("5", "Used"), row("2", ""))).unwrap();
+    assert!(found.2.ends_with("difference USD -2"), "{}", found.2);
+}

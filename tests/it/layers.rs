@@ -22,6 +22,28 @@ const CORE: &[(&str, &[&str])] = &[
             "error", "money", "time", "charge", "query", "ingest", "engine", "dataset",
         ],
     ),
+    (
+        "convert",
+        &[
+            "error", "money", "time", "charge", "ingest", "engine", "dataset", "convert",
+        ],
+    ),
+    (
+        "check",
+        &["error", "money", "time", "charge", "ingest", "dataset", "check"],
+    ),
+    (
+        "reconcile",
+        &[
+            "error",
+            "money",
+            "time",
+            "charge",
+            "ingest",
+            "dataset",
+            "reconcile",
+        ],
+    ),
 ];
 
 /// Members of the workspace, and the crates of ours that they may depend on.

@@ -64,6 +64,15 @@ pub(crate) enum Command {
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
+    /// Write the charges of bills as one file: Parquet, CSV or NDJSON, sorted by time
+    #[command(after_help = EXIT_CODES)]
+    Convert(Box<ConvertArgs>),
+    /// Test FOCUS files against the rules that change sums
+    #[command(after_help = EXIT_CODES)]
+    Check(CheckArgs),
+    /// Lay bills beside invoices: one verdict per invoice, to the last digit
+    #[command(after_help = EXIT_CODES)]
+    Reconcile(ReconcileArgs),
     /// Write a seeded bill to try things on
     #[command(after_help = EXIT_CODES)]
     Gen(Box<GenArgs>),
@@ -311,6 +320,141 @@ pub(crate) struct InspectArgs {
 pub(crate) enum InspectFormat {
     /// For people
     Text,
+    /// One document
+    Json,
+}
+
+/// `billfold convert`.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    /// Kind of file; without it the ending of --output decides
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Output")]
+    pub(crate) to: Option<ConvertTo>,
+
+    /// Columns of the file
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAME",
+        default_value = "charges",
+        help_heading = "Output"
+    )]
+    pub(crate) schema: ConvertSchema,
+
+    /// Write to this file, whole or not at all; .gz and .zst pack CSV and NDJSON
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: String,
+
+    /// Replace files that exist
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+
+    /// The currency of files that name none: billing_currency=text:USD
+    #[arg(long, value_name = "NAME=SOURCE", help_heading = "Input")]
+    pub(crate) set: Vec<String>,
+
+    /// Write the account of the conversion to this file, as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) receipt: Option<String>,
+
+    /// Go on without the rows that cannot be read, and write them to this file (NDJSON) with their reasons
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) rejects: Option<String>,
+
+    /// Go on while at most N rows, or P% of them, cannot be read
+    #[arg(long, value_name = "N|P%", help_heading = "Output")]
+    pub(crate) allow_rejects: Option<String>,
+}
+
+/// Kind of a converted file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConvertTo {
+    /// Apache Parquet, exact decimals, zstd
+    Parquet,
+    /// RFC 4180, LF
+    Csv,
+    /// One object per line, amounts as text
+    Ndjson,
+}
+
+/// Columns of a converted file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConvertSchema {
+    /// The charge schema, by its own names
+    Charges,
+    /// FOCUS 1.2; what FOCUS has no column for becomes an x_ column
+    #[value(name = "focus-1.2")]
+    Focus12,
+}
+
+/// `billfold check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    /// Shape of the report
+    #[arg(
+        long,
+        short,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub(crate) format: InspectFormat,
+
+    /// Rows of each finding that are listed
+    #[arg(long, value_name = "N", default_value = "5", help_heading = "Output")]
+    pub(crate) show: usize,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// `billfold reconcile`.
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    /// What was invoiced: a CSV file of InvoiceId, BillingCurrency, Amount, or a FOCUS Invoice Detail
+    #[arg(long, value_name = "FILE", help_heading = "Question")]
+    pub(crate) invoices: String,
+
+    /// Leave rows of category Tax out; an Invoice Detail does so in any case
+    #[arg(long, help_heading = "Question")]
+    pub(crate) without_tax: bool,
+
+    /// The currency of files that name none: billing_currency=text:USD
+    #[arg(long, value_name = "NAME=SOURCE", help_heading = "Input")]
+    pub(crate) set: Vec<String>,
+
+    /// Shape of the report
+    #[arg(
+        long,
+        short,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub(crate) format: ReconcileFormat,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Shape of the report of `reconcile`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReconcileFormat {
+    /// For people
+    Text,
+    /// One line per invoice
+    Csv,
     /// One document
     Json,
 }

@@ -16,6 +16,8 @@
 #![doc = include_str!("../docs/reference.md")]
 
 mod args;
+mod check;
+mod convert;
 mod fault;
 mod generate;
 mod inspect;
@@ -24,6 +26,7 @@ mod lists;
 pub mod output;
 mod progress;
 mod receipt;
+mod reconcile;
 mod rejects;
 mod request;
 mod sink;
@@ -76,6 +79,9 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
     match &cli.command {
         Command::Sums(args) => sums::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
+        Command::Convert(args) => convert::run(args, io, *reporter),
+        Command::Check(args) => check::run(args, io, *reporter),
+        Command::Reconcile(args) => reconcile::run(args, io, *reporter),
         Command::Gen(args) => generate::run(args, io),
         Command::Formats(args) => lists::formats(args, io),
         Command::Dimensions => lists::dimensions(io),

@@ -13,13 +13,6 @@ use crate::io::Io;
 use crate::sink::to_stdout;
 use crate::usage;
 
-/// The built-in formats as TOML, for people who write a mapping file of their own.
-const TEXTS: &[&str] = &[
-    include_str!("../../billfold-core/src/ingest/formats/focus.toml"),
-    include_str!("../../billfold-core/src/ingest/formats/aws-cur.toml"),
-    include_str!("../../billfold-core/src/ingest/formats/qingcloud-records.toml"),
-];
-
 /// Runs `billfold formats`.
 pub(crate) fn formats(args: &FormatsArgs, io: &mut Io<'_>) -> Result<Exit> {
     let known = Format::built_in()?;
@@ -48,7 +41,7 @@ pub(crate) fn formats(args: &FormatsArgs, io: &mut Io<'_>) -> Result<Exit> {
 }
 
 fn format_text(name: &str) -> Option<&'static str> {
-    TEXTS
+    Format::built_in_texts()
         .iter()
         .find(|text| Format::parse(text).is_ok_and(|format| format.name == name))
         .copied()

@@ -72,11 +72,7 @@ impl Request {
             }
         }
 
-        let allow_rejects = match (&args.allow_rejects, &rejects) {
-            (Some(text), _) => allow_rejects(text)?,
-            (None, Some(_)) => AllowRejects::All,
-            (None, None) => AllowRejects::None,
-        };
+        let allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), rejects.is_some())?;
         Ok(Request {
             query,
             shape,
@@ -218,6 +214,34 @@ fn currency(source: &DimensionSource) -> Result<Currency> {
         usage("the currency of files that name none is one code")
             .hint("write --set billing_currency=text:USD")
     })
+}
+
+/// `--set billing_currency=text:CODE`, for commands that set nothing else.
+pub(crate) fn default_currency(sets: &[String]) -> Result<Option<Currency>> {
+    let mut found = None;
+    for text in sets {
+        let (name, source) = parse_set(text)?;
+        if name != schema::BILLING_CURRENCY {
+            return Err(usage(format!(
+                "--set {} is for sums; here it names the currency",
+                Printable(&name)
+            ))
+            .hint("write --set billing_currency=text:USD"));
+        }
+        if found.replace(currency(&source)?).is_some() {
+            return Err(usage("--set gives billing_currency twice"));
+        }
+    }
+    Ok(found)
+}
+
+/// What `--allow-rejects` says; without it any number where `--rejects` takes them, else none.
+pub(crate) fn allow_rejects_of(text: Option<&str>, are_written: bool) -> Result<AllowRejects> {
+    match (text, are_written) {
+        (Some(text), _) => allow_rejects(text),
+        (None, true) => Ok(AllowRejects::All),
+        (None, false) => Ok(AllowRejects::None),
+    }
 }
 
 /// `N`, or `P%` with up to four decimals.

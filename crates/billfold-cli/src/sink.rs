@@ -162,6 +162,19 @@ impl NewFile {
         }
     }
 
+    /// Where what was written so far can be read.
+    ///
+    /// Errors: I/O; a device cannot be read again.
+    pub(crate) fn written(&mut self) -> Result<&Path> {
+        self.out
+            .flush()
+            .map_err(|e| Error::io("cannot be written", &e).in_source(&self.name))?;
+        match &self.places {
+            Some((temp, _)) => Ok(temp),
+            None => Err(usage("a device cannot be read again").in_source(&self.name)),
+        }
+    }
+
     /// The error for a write that failed.
     pub(crate) fn write_error(&self, e: &io::Error) -> Error {
         Error::io("cannot be written", e).in_source(&self.name)
@@ -198,6 +211,20 @@ pub(crate) fn to_stdout(
         }
         _ => Ok(()),
     }
+}
+
+/// Writes a report to its target, whole or not at all.
+pub(crate) fn write_report(
+    io: &mut Io<'_>,
+    target: &Target,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> Result<()> {
+    if *target == Target::Stdout {
+        return to_stdout(io, write);
+    }
+    let mut file = NewFile::create(target)?;
+    write(&mut file).map_err(|e| file.write_error(&e))?;
+    file.finish()
 }
 
 /// A writer that remembers that its reader is gone, for encoders whose errors do not say so.

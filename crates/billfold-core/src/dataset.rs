@@ -189,7 +189,7 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         |state: &mut Sums, batch| state.update(batch),
     )?;
 
-    check_views(&ready, &reports)?;
+    check_views(views_of(&ready, &reports))?;
 
     let mut states = states.into_iter();
     let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
@@ -244,22 +244,27 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
 }
 
 /// Workers to run: as many as asked for, or one per core.
-fn workers(threads: Option<usize>) -> usize {
+pub(crate) fn workers(threads: Option<usize>) -> usize {
     threads
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
         .unwrap_or(1)
         .clamp(1, 256)
 }
 
-struct OpenedBills {
-    bills: Vec<Bill>,
-    streams: Vec<Option<BillStream>>,
-    warnings: Vec<String>,
-    left_out: Vec<NotRead>,
+/// The bills that the inputs name.
+pub(crate) struct OpenedBills {
+    /// In the order of the inputs.
+    pub(crate) bills: Vec<Bill>,
+    /// Per bill, its stream where it cannot be opened again.
+    pub(crate) streams: Vec<Option<BillStream>>,
+    /// What is odd and not wrong.
+    pub(crate) warnings: Vec<String>,
+    /// Files that a delivery left out, and why.
+    pub(crate) left_out: Vec<NotRead>,
 }
 
 /// Finds and recognises all bills before the first row is read.
-fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint) -> Result<OpenedBills> {
+pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint) -> Result<OpenedBills> {
     if inputs.is_empty() {
         return Err(Error::usage("no input").hint("name files, folders or globs, or - for standard input"));
     }
@@ -369,13 +374,24 @@ fn check_rows(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
     Ok(())
 }
 
+/// The views that the rows of each bill prove.
+pub(crate) fn views_of<'b>(
+    ready: &'b [Ready],
+    reports: &'b [BillReport],
+) -> impl Iterator<Item = (&'b Bill, u32)> {
+    ready
+        .iter()
+        .zip(reports)
+        .map(|(ready, report)| (&ready.bill, report.counts.views))
+}
+
 /// Refuses to add up files that are different views of a month, such as actual and amortised cost.
 ///
 /// Only what rows prove counts: a file without such rows goes with either view.
-fn check_views(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
+pub(crate) fn check_views<'b>(seen: impl IntoIterator<Item = (&'b Bill, u32)>) -> Result<()> {
     let mut first: Vec<(&Bill, u32)> = Vec::new();
-    for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
-        let (name, view) = (&bill.binding.format.name, report.counts.views);
+    for (bill, view) in seen {
+        let name = &bill.binding.format.name;
         if view == 0 {
             continue;
         }

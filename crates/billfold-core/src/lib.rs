@@ -34,12 +34,15 @@
 //! ```
 
 pub mod charge;
+pub mod check;
+pub mod convert;
 pub mod dataset;
 pub mod engine;
 pub mod error;
 pub mod ingest;
 pub mod money;
 pub mod query;
+pub mod reconcile;
 pub mod time;
 
 pub use error::{Error, ErrorClass, ErrorKind, Result};

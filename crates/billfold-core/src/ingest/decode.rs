@@ -35,6 +35,11 @@ pub(crate) trait Cells {
     /// The whole row as it stands in the file.
     fn raw(&self, row: usize) -> String;
 
+    /// Whether the carrier says that there is no value; None where it cannot tell that from an empty text.
+    fn is_null(&self, _row: usize, _column: usize) -> Option<bool> {
+        None
+    }
+
     /// The column's instants, where the carrier has them typed. Outer None: read the cells instead.
     fn instants(&self, _column: usize) -> Option<Vec<Option<i64>>> {
         None
@@ -396,7 +401,7 @@ fn times<C: Cells>(
 }
 
 #[cold]
-fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
+pub(crate) fn repeats_header<C: Cells>(cells: &C, plan: &DecodePlan, row: usize) -> bool {
     let mut scratch = Vec::new();
     let mut headers = plan.headers.iter().enumerate();
     headers.all(|(column, header)| {
@@ -480,7 +485,7 @@ fn holds<C: Cells>(
 }
 
 /// Which views of the format some row proves, a bit each.
-fn views<C: Cells>(cells: &C, plan: &DecodePlan, judged: &Judged) -> u32 {
+pub(crate) fn views<C: Cells>(cells: &C, plan: &DecodePlan, judged: &Judged) -> u32 {
     let mut scratch = Vec::new();
     let mut proven = 0;
     for (view, when) in plan.views.iter().enumerate() {
@@ -492,7 +497,7 @@ fn views<C: Cells>(cells: &C, plan: &DecodePlan, judged: &Judged) -> u32 {
 }
 
 /// Per charge, the end of the calendar's period in which it starts.
-fn lasting(starts: &[i64], calendar: Calendar, judged: &Judged) -> Vec<i64> {
+pub(crate) fn lasting(starts: &[i64], calendar: Calendar, judged: &Judged) -> Vec<i64> {
     let mut last: Option<(i64, i64)> = None;
     let end_of = |(row, start): (usize, &i64)| {
         if judged.is_bad(row) {
@@ -512,7 +517,12 @@ fn lasting(starts: &[i64], calendar: Calendar, judged: &Judged) -> Vec<i64> {
 }
 
 /// A text column from its cells.
-fn texts<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &Judged) -> Result<TextArray> {
+pub(crate) fn texts<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    column: usize,
+    judged: &Judged,
+) -> Result<TextArray> {
     let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(cells.n_rows());
     if judged.is_clean() {
@@ -533,7 +543,7 @@ fn texts<C: Cells>(cells: &C, plan: &DecodePlan, column: usize, judged: &Judged)
 }
 
 /// A code per row. Distinct texts are few, so they are judged once each.
-fn currencies<C: Cells>(
+pub(crate) fn currencies<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     judged: &mut Judged,
@@ -664,7 +674,7 @@ fn costs<C: Cells>(
 }
 
 /// The cost of a row, and whether it came from the billed cost for lack of an effective one.
-fn cost_of<C: Cells>(
+pub(crate) fn cost_of<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     row: usize,
@@ -762,7 +772,7 @@ pub(crate) fn add_parts(
     }
 }
 
-fn tag_sets<C: Cells>(
+pub(crate) fn tag_sets<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     tag_plan: &TagPlan,

@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use crate::charge::batch::{LeftOut, RowCounts, RowFault};
 use crate::charge::builder::TagBuilder;
@@ -14,13 +13,14 @@ use crate::charge::schema::{
     ColumnKind,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkPlace, Worker};
+use crate::ingest::bill::{Bill, BillPlan, BillStream};
 use crate::ingest::decode::{
     CellVisitor, Cells, Fault, Judged, amount_of, is_total, leave_out_rows, place_fault,
 };
 use crate::ingest::formats::Binding;
 use crate::ingest::plan::{DecodePlan, tag_style};
 use crate::ingest::tags;
+use crate::ingest::visit::visit_bill;
 use crate::money::{Currency, ExactSum, Totals};
 use crate::time;
 
@@ -124,9 +124,6 @@ impl Looked {
     }
 }
 
-/// Per chunk: what was found, and where it stands.
-type Parts = BTreeMap<u64, (Findings, ChunkPlace)>;
-
 /// Reads a bill whole and says what is in it. `plan` is any plan for it; its columns are added to.
 ///
 /// Errors: io, broken packing or structure.
@@ -138,60 +135,23 @@ pub fn inspect(
 ) -> Result<Findings> {
     let looked = Looked::of(&bill.binding, plan.decode());
     plan.add_columns(&looked.columns());
-    let named = |e: Error| e.in_source(&bill.source.name);
-    let stream = Mutex::new(match stream {
-        Some(stream) => stream,
-        None => bill.stream(&plan)?,
-    });
-    let parts: Mutex<Parts> = Mutex::default();
-    let failed: Mutex<Option<Error>> = Mutex::default();
-    let work = || -> Result<()> {
-        let mut worker = Worker::default();
-        loop {
-            let task = stream
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next_task(bill, None)?;
-            let Some(task) = task else { return Ok(()) };
-            let part = RefCell::new(Findings::default());
-            let place = bill.visit(&plan, &task, &mut worker, |plan| Look {
-                plan,
-                looked: &looked,
-                part: &part,
-            })?;
-            let mut part = part.into_inner();
-            part.n_blank += place.n_blank;
-            parts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(task.index, (part, place));
-        }
-    };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(n_workers)
-        .build()
-        .map_err(|e| Error::new(ErrorKind::Io(format!("no threads: {e}"))))?;
-    pool.broadcast(|_| {
-        if let Err(error) = work() {
-            failed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert(error);
-        }
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(named(error));
-    }
+    let parts = visit_bill(bill, &plan, stream, n_workers, |task, worker| {
+        let part = RefCell::new(Findings::default());
+        let place = bill.visit(&plan, task, worker, |plan| Look {
+            plan,
+            looked: &looked,
+            part: &part,
+        })?;
+        let mut part = part.into_inner();
+        part.n_blank += place.n_blank;
+        Ok((part, place))
+    })?;
     let mut all = Findings::default();
     for column in &looked.money {
         all.money.entry(*column).or_default();
     }
     let mut next_line = bill.first_line();
-    for (part, place) in parts
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .into_values()
-    {
+    for (part, place) in parts {
         all.add(part, place.first_row, place.lines.first(&mut next_line))?;
     }
     Ok(all)

@@ -583,6 +583,15 @@ impl Cells for JsonCells<'_> {
         }
     }
 
+    fn is_null(&self, row: usize, column: usize) -> Option<bool> {
+        let Some(Some(slot)) = self.slots.of_column.get(column) else {
+            return Some(true);
+        };
+        let (start, len) = self.rows.spans[row * self.slots.n_kept + slot];
+        let token = &self.chunk.bytes[start as usize..start as usize + len as usize];
+        Some(token.is_empty() || token == b"null")
+    }
+
     fn lacks(&self, row: usize, column: usize) -> bool {
         let slot = self.slots.of_column.get(column).copied().flatten();
         slot.is_none_or(|slot| self.rows.spans[row * self.slots.n_kept + slot].1 == 0)

@@ -27,3 +27,4 @@ pub mod scan;
 pub mod source;
 pub(crate) mod tags;
 pub(crate) mod text;
+pub(crate) mod visit;

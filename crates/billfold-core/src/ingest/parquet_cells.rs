@@ -79,6 +79,10 @@ impl Cells for ArrowCells<'_> {
         text
     }
 
+    fn is_null(&self, row: usize, column: usize) -> Option<bool> {
+        Some(self.column(column).is_none_or(|array| array.is_null(row)))
+    }
+
     fn instants(&self, column: usize) -> Option<Vec<Option<i64>>> {
         instants_of(self.column(column)?, self.rules.time)
     }

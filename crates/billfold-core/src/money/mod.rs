@@ -7,9 +7,11 @@ mod amount;
 mod column;
 mod currency;
 mod digits;
+mod iso4217;
 mod parse;
 mod prorate;
 mod remainder;
+mod rounding;
 mod sum;
 mod totals;
 
@@ -19,5 +21,6 @@ pub use currency::Currency;
 pub use parse::parse_cell;
 pub use prorate::{share_between, share_until};
 pub use remainder::largest_remainder;
+pub use rounding::Rounding;
 pub use sum::{ExactSum, SumOverflow};
 pub use totals::Totals;

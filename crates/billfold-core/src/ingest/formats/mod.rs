@@ -21,6 +21,7 @@ pub use rules::{Condition, Ends, Lasts, SkipRule, ViewRule};
 
 const BUILT_IN: &[&str] = &[
     include_str!("focus.toml"),
+    include_str!("billfold-charges.toml"),
     include_str!("focus-invoice-detail.toml"),
     include_str!("focus-billing-period.toml"),
     include_str!("focus-contract-commitment.toml"),
@@ -230,6 +231,11 @@ impl Format {
             }
         }
         Ok(format)
+    }
+
+    /// The formats that come with billfold as the text of their files, for people who write their own.
+    pub fn built_in_texts() -> &'static [&'static str] {
+        BUILT_IN
     }
 
     /// The formats that come with billfold.
