@@ -9,6 +9,7 @@
 pub(crate) mod amounts;
 pub mod archive;
 pub mod bill;
+pub(crate) mod cells;
 pub mod csv;
 pub(crate) mod csv_bill;
 pub(crate) mod decode;

@@ -25,7 +25,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
 use crate::ingest::archive::MAX_IN_MEMORY;
-use crate::ingest::decode::{CellVisitor, Judged};
+use crate::ingest::cells::{CellVisitor, Judged};
 use crate::ingest::parquet_cells::{ArrowCells, instants_of};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, unpack_error};

@@ -11,7 +11,7 @@ use crate::charge::ScanHint;
 use crate::charge::schema::BILLING_PERIOD_START;
 use crate::error::{Error, Printable, Result};
 use crate::ingest::bill::{Bill, BillPlan, Worker};
-use crate::ingest::decode::{CellVisitor, Cells, Judged};
+use crate::ingest::cells::{CellVisitor, Cells, Judged};
 use crate::ingest::delivery::layout::{Mark, day, is_range, is_uuid, mark, month};
 use crate::ingest::delivery::{Delivery, conflict, parts};
 use crate::ingest::plan::DecodePlan;
