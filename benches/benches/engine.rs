@@ -84,6 +84,7 @@ fn batches(path: &Path, plan: &Plan) -> Vec<ChargeBatch> {
         encoding: None,
         allow_empty: false,
         chunk_bytes: CHUNK_BYTES,
+        max_expand: billfold_core::ingest::guard::MAX_EXPAND,
         bytes_read: Arc::default(),
     };
     let sources = expand(&[path.display().to_string()]).unwrap();

@@ -2,7 +2,10 @@
 
 use billfold_core::query::Filter;
 
-use crate::support::{HEADER, ask, asking, bill, money, of};
+use billfold_core::ingest::delivery::Delivery;
+
+use crate::catalogue_g;
+use crate::support::{Folder, HEADER, ask, asking, bill, money, of};
 
 fn paying(cost: &str, currency: &str) -> String {
     format!("2024-03-01,,{cost},{currency},i-1")
@@ -171,6 +174,32 @@ fn n16_a_resource_that_moves_counts_where_each_row_says() {
     ask(text)
         .by("resource_id,project_id")
         .gives("CNY 3 of 2: i-1/p-a=1 i-1/p-b=2");
+}
+
+#[test]
+fn n14_counts_of_a_manifest_are_held_against_the_file() {
+    let text = catalogue_g::so_far(3, "1");
+    for (bytes, rows, message) in [
+        (text.len() + 1, 3, "its manifest says"),
+        (text.len(), 4, "has 3 rows, its manifest says 4"),
+    ] {
+        let folder = Folder::new();
+        catalogue_g::azure(
+            &folder,
+            "ActualCost",
+            catalogue_g::OLD,
+            "2024-09-05T06:00:00Z",
+            &text,
+            bytes,
+            rows,
+        );
+        catalogue_g::fails(
+            &folder,
+            Delivery::Sure,
+            "file manifest.size",
+            &["part_0_0001.csv", message],
+        );
+    }
 }
 
 fn findings(text: &str) -> Vec<(&'static str, u64, String)> {

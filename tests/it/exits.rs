@@ -87,7 +87,8 @@ fn a_file_that_is_not_what_it_claims_to_be_is_exit_4() {
         "schema.dup_column",
     );
     check(b"\xff\xfe\0\0b\0\0\0", "", 4, "enc.unknown");
-    check(b"PK\x03\x04 and so on", "", 4, "type.unsupported");
+    check(b"PK\x03\x04 and so on", "", 4, "zip.corrupt");
+    check(b"BZh91AY and so on", "", 4, "type.unsupported");
     check(b"PAR1 and so on", "", 4, "parquet.footer");
     check(b"\x1f\x8b\x08\0\0\0\0\0\0\xff", "", 4, "gzip.truncated");
     check(b"\x1f\x8b\x08 and so on", "", 4, "gzip.corrupt");

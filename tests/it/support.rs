@@ -61,9 +61,11 @@ impl Folder {
         &self.0
     }
 
-    /// Writes a file and returns its path as one would type it.
+    /// Writes a file, in folders below this one where its name has them, and returns its path as one would
+    /// type it.
     pub(crate) fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         path.display().to_string()
     }

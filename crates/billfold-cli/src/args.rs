@@ -109,6 +109,14 @@ pub(crate) struct SourceArgs {
     #[arg(long, help_heading = "Input")]
     pub(crate) allow_empty: bool,
 
+    /// Several deliveries of one month: newest reads the newest of each, all reads every file; without it they are refused
+    #[arg(long, value_name = "newest|all", help_heading = "Input")]
+    pub(crate) delivery: Option<String>,
+
+    /// How many times its packed bytes a file may come to, once there are 64 MiB of it
+    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
+    pub(crate) max_expand: u32,
+
     /// Workers; one per core without it. The answer does not depend on it
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub(crate) threads: Option<String>,

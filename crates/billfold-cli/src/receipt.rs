@@ -60,6 +60,7 @@ pub(crate) struct ReceiptView<'a> {
     cost: CostView<'a>,
     notes: &'a BTreeMap<&'static str, u64>,
     sources: Vec<SourceView<'a>>,
+    left_out: Vec<LeftOutView<'a>>,
     answer_sha256: Option<&'a str>,
 }
 
@@ -94,6 +95,13 @@ struct SourceView<'a> {
     cost_read: TotalsView<'a>,
 }
 
+/// A file that was found and not read.
+#[derive(Serialize)]
+struct LeftOutView<'a> {
+    source: &'a str,
+    why: &'a str,
+}
+
 /// Currency to amount, as text.
 pub(crate) struct TotalsView<'a>(pub(crate) &'a Totals);
 
@@ -116,6 +124,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             rows,
             cost,
             notes,
+            left_out,
             answer_sha256,
         } = receipt;
         ReceiptView {
@@ -125,6 +134,13 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             cost: cost.into(),
             notes,
             sources: sources.iter().map(SourceView::from).collect(),
+            left_out: left_out
+                .iter()
+                .map(|file| LeftOutView {
+                    source: &file.source,
+                    why: &file.why,
+                })
+                .collect(),
             answer_sha256: (!answer_sha256.is_empty()).then_some(answer_sha256),
         }
     }

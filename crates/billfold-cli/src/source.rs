@@ -36,6 +36,13 @@ pub(crate) fn options<'a>(args: &SourceArgs) -> Result<(RunOptions<'a>, Vec<Stri
         delimiter: args.delimiter.as_deref().map(delimiter).transpose()?,
         encoding: args.encoding.clone(),
         allow_empty: args.allow_empty,
+        delivery: args
+            .delivery
+            .as_deref()
+            .map(str::parse)
+            .transpose()?
+            .unwrap_or_default(),
+        max_expand: args.max_expand,
         ..RunOptions::default()
     };
     Ok((options, notes))

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::charge::ScanHint;
 use crate::charge::schema;
 use crate::engine::{
-    Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, answer_sha256,
+    Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, UnreadSource,
+    answer_sha256,
 };
 use crate::error::{Diagnostic, Error, Location, Result};
 use crate::ingest;
+use crate::ingest::archive::open_archives;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, OpenOptions, Opened};
+use crate::ingest::delivery::{self, Delivery};
 use crate::ingest::formats::{Format, near_names};
+use crate::ingest::guard::MAX_EXPAND;
 use crate::ingest::inspect::Findings;
 use crate::ingest::scan::{BillReport, Ready, scan};
-use crate::ingest::source::{Source, expand};
+use crate::ingest::source::{NotRead, Source, expand};
 use crate::money::Totals;
 use crate::query::ChargeQuery;
 
@@ -35,6 +40,10 @@ pub struct RunOptions<'a> {
     pub encoding: Option<String>,
     /// Whether files of zero bytes, and cost columns without a value, are nothing to stop for.
     pub allow_empty: bool,
+    /// What to do with several deliveries of one month.
+    pub delivery: Delivery,
+    /// How many times its packed bytes a file may come to, once past 64 MiB.
+    pub max_expand: u32,
     /// Bytes of a chunk of CSV or JSON, plain.
     pub chunk_bytes: usize,
     /// Counters that someone may watch.
@@ -55,6 +64,8 @@ impl Default for RunOptions<'_> {
             delimiter: None,
             encoding: None,
             allow_empty: false,
+            delivery: Delivery::Sure,
+            max_expand: MAX_EXPAND,
             chunk_bytes: 1 << 18,
             progress: Arc::default(),
         }
@@ -141,7 +152,7 @@ impl Outcome {
 /// Errors: everything in [`crate::error::ErrorKind`] but rejected rows, which are part of the outcome.
 pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) -> Result<Outcome> {
     let plan = Arc::new(Plan::new(query)?);
-    let opened = open(inputs, &options)?;
+    let opened = open(inputs, &options, &plan.hint)?;
     check_dimensions(&plan, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
@@ -187,7 +198,13 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     }
     check_costs(&plan, &ready, &reports, options.allow_empty)?;
     let finished = merged.finish()?;
+    check_rows(&ready, &reports)?;
     let mut receipt = account(&ready, &reports, &finished)?;
+    receipt.left_out = opened
+        .left_out
+        .into_iter()
+        .map(|NotRead { source, why }| UnreadSource { source, why })
+        .collect();
     receipt.check(plan.groups_overlap())?;
     let admitted = options
         .allow_rejects
@@ -242,14 +259,23 @@ pub(crate) struct OpenedBills {
     pub(crate) streams: Vec<Option<BillStream>>,
     /// What is odd and not wrong.
     pub(crate) warnings: Vec<String>,
+    /// Files that a delivery left out, and why.
+    pub(crate) left_out: Vec<NotRead>,
 }
 
 /// Finds and recognises all bills before the first row is read.
-pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<OpenedBills> {
+pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint) -> Result<OpenedBills> {
     if inputs.is_empty() {
         return Err(Error::usage("no input").hint("name files, folders or globs, or - for standard input"));
     }
-    let sources = expand(inputs)?;
+    let mut left_out = Vec::new();
+    let mut sources = delivery::select(expand(inputs)?, options.delivery, &mut left_out)?;
+    let n_files = sources.len();
+    sources = open_archives(sources, options.max_expand, &mut left_out)?;
+    if sources.len() != n_files {
+        // A delivery may have been archived whole, its manifest with it.
+        sources = delivery::select(sources, options.delivery, &mut left_out)?;
+    }
     let total = sources.iter().filter_map(Source::len_bytes).sum();
     options.progress.bytes_total.store(total, Ordering::Relaxed);
     let mut formats: Vec<Arc<Format>> = options.mappings.iter().cloned().map(Arc::new).collect();
@@ -261,12 +287,14 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<Opened
         encoding: options.encoding.clone(),
         allow_empty: options.allow_empty,
         chunk_bytes: options.chunk_bytes,
+        max_expand: options.max_expand,
         bytes_read: Arc::clone(&options.progress.bytes_read),
     };
     let mut opened = OpenedBills {
         bills: Vec::new(),
         streams: Vec::new(),
         warnings: Vec::new(),
+        left_out,
     };
     for source in &sources {
         match Bill::open(source, &open_options)? {
@@ -290,6 +318,12 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<Opened
             format!("no bill among {} files{found}", sources.len()),
         ));
     }
+    let counts = delivery::settle(&opened.bills, hint, options.delivery, &mut opened.left_out)?;
+    let mut keep = counts.iter().copied();
+    opened.bills.retain(|_| keep.next().unwrap_or(true));
+    let mut keep = counts.iter().copied();
+    opened.streams.retain(|_| keep.next().unwrap_or(true));
+    opened.warnings.extend(delivery::told(&opened.left_out));
     // What was read to look at the files does not count as progress.
     options.progress.bytes_read.store(0, Ordering::Relaxed);
     Ok(opened)
@@ -299,7 +333,11 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>) -> Result<Opened
 /// everywhere and is empty then.
 fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
     for name in &plan.hint.text {
-        if schema::column(name).is_some() || bills.iter().any(|bill| bill.binding.find(name).is_some()) {
+        if schema::column(name).is_some()
+            || bills
+                .iter()
+                .any(|bill| bill.binding.find(name).is_some() || bill.source.partition(name).is_some())
+        {
             continue;
         }
         let offered = || {
@@ -316,6 +354,22 @@ fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
             format!("near names: {near}")
         };
         return Err(Error::usage(format!("no column or dimension \"{name}\" in these files")).hint(hint));
+    }
+    Ok(())
+}
+
+/// Holds the rows of each file against its manifest.
+fn check_rows(ready: &[Ready], reports: &[BillReport]) -> Result<()> {
+    for (Ready { bill, .. }, report) in ready.iter().zip(reports) {
+        let found = report.counts.n_records() + report.n_skipped;
+        if let Some(stated) = bill.source.listed.and_then(|listed| listed.rows)
+            && stated != found
+        {
+            let message = format!("the file has {found} rows, its manifest says {stated}");
+            return Err(Error::file("manifest.size", message)
+                .in_source(&bill.source.name)
+                .hint("fetch the file again"));
+        }
     }
     Ok(())
 }
@@ -508,8 +562,8 @@ pub struct ColumnTotals {
 ///
 /// Errors: as [`sums`]; unreadable rows are part of the inspection.
 pub fn inspect(inputs: &[String], options: &RunOptions<'_>) -> Result<Vec<Inspection>> {
-    let opened = open(inputs, options)?;
     let hint = Plan::new(ChargeQuery::total())?.hint;
+    let opened = open(inputs, options, &hint)?;
     let mut inspections = Vec::with_capacity(opened.bills.len());
     for (bill, stream) in opened.bills.into_iter().zip(opened.streams) {
         let findings = match BillPlan::new(&hint, &bill)? {
@@ -528,6 +582,9 @@ pub fn inspect(inputs: &[String], options: &RunOptions<'_>) -> Result<Vec<Inspec
 fn describe(bill: &Bill, findings: Findings) -> Inspection {
     let binding = &bill.binding;
     let mut odd: Vec<String> = bill.notes.clone();
+    for (key, value) in bill.source.partitions.iter() {
+        odd.push(format!("lies in the partition {key}={value}"));
+    }
     if findings.n_blank > 0 {
         odd.push(format!("{} blank lines", findings.n_blank));
     }

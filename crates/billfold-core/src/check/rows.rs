@@ -12,7 +12,7 @@ use super::product::product_differs;
 use super::rules::{self, Rule, place};
 use crate::charge::builder::TagBuilder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ingest::decode::{CellVisitor, Cells, Judged, lossy};
+use crate::ingest::cells::{CellVisitor, Cells, Judged, lossy};
 use crate::ingest::formats::Binding;
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::tags;

@@ -89,7 +89,8 @@ type Findings = BTreeMap<(usize, String), Finding>;
 ///
 /// Errors: io, broken packing or structure, and `schema.format` for a bill that is not FOCUS.
 pub fn check(inputs: &[String], n_shown: usize, options: &RunOptions<'_>) -> Result<Report> {
-    let opened = dataset::open(inputs, options)?;
+    let hint = crate::engine::Plan::new(crate::query::ChargeQuery::total())?.hint;
+    let opened = dataset::open(inputs, options, &hint)?;
     if let Some(other) = opened
         .bills
         .iter()

@@ -17,9 +17,10 @@ use crate::charge::schema::{
     CHARGE_PERIOD_START, ColumnKind, EFFECTIVE_COST,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, TextArray};
 use crate::ingest::decode::{
-    CellVisitor, Cells, Fault, Judged, TextArray, amount_of, cost_of, currencies, is_total, lasting,
-    leave_out_rows, place_fault, repeats_header, tag_sets, texts, views,
+    amount_of, cost_of, currencies, is_total, lasting, leave_out_rows, place_fault, repeats_header, tag_sets,
+    texts, views,
 };
 use crate::ingest::formats::Binding;
 use crate::ingest::plan::{CostPlan, DecodePlan};

@@ -141,7 +141,6 @@ pub fn convert(
     out: &mut (dyn Write + Send),
     mut options: RunOptions<'_>,
 ) -> Result<Conversion> {
-    let opened = dataset::open(inputs, &options)?;
     let hint = ScanHint {
         text: Vec::new(),
         tags: true,
@@ -151,6 +150,7 @@ pub fn convert(
         window: Window::ALL,
         spans: false,
     };
+    let opened = dataset::open(inputs, &options, &hint)?;
     let layout = Layout::new(convert.schema, &opened.bills, convert.default_currency)?;
     let (carrier, packing) = (convert.carrier, convert.packing);
     let mut sink = options.on_reject.take();

@@ -26,6 +26,8 @@ pub struct Receipt {
     pub cost: CostAccount,
     /// What was bridged, and how many rows it touched: `effective_cost from billed_cost`, `cost empty`, ….
     pub notes: BTreeMap<&'static str, u64>,
+    /// Files that were found and not read, and why: superseded deliveries, what no manifest lists.
+    pub left_out: Vec<UnreadSource>,
     /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
     pub answer_sha256: String,
 }
@@ -47,6 +49,15 @@ pub struct SourceReceipt {
     pub blank_lines: u64,
     /// Cost read, the readable part of the rejected rows with it.
     pub cost_read: Totals,
+}
+
+/// A file that was found and not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadSource {
+    /// The file as it would be named.
+    pub source: Arc<str>,
+    /// Why it is not read.
+    pub why: String,
 }
 
 /// Rows: `read = used + filtered + outside_window + rejected`.

@@ -7,15 +7,16 @@ use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
 use crate::charge::schema::{self, CHARGE_PERIOD_END, ColumnKind, EFFECTIVE_COST};
 use crate::error::{Error, Result};
+use crate::ingest::cells::CellVisitor;
 use crate::ingest::csv::RecordIndex;
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
-use crate::ingest::decode::{CellVisitor, Decode, Decoded};
+use crate::ingest::decode::{Decode, Decoded};
 use crate::ingest::formats::{self, Binding, Format, Headers, list_parts, recognise, unknown_format};
 use crate::ingest::json::Layout;
 use crate::ingest::json_bill::{Inside, JsonShape, JsonStream};
 use crate::ingest::parquet_bill::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
-use crate::ingest::source::{Packing, Place, Source, Stamp};
+use crate::ingest::source::{Packing, Place, Source, Stamp, unpack_error};
 use crate::ingest::text::TextHead;
 use crate::ingest::{csv, json};
 
@@ -34,6 +35,8 @@ pub struct OpenOptions {
     pub allow_empty: bool,
     /// Bytes of a chunk of CSV or JSON, plain.
     pub chunk_bytes: usize,
+    /// How many times its packed bytes a file may come to, once past 64 MiB.
+    pub max_expand: u32,
     /// Counts bytes read from disk.
     pub bytes_read: Arc<AtomicU64>,
 }
@@ -127,9 +130,9 @@ impl Bill {
     }
 
     fn open_inner(source: &Source, options: &OpenOptions) -> Result<Opened> {
-        let mut raw = source.open_counted(Some(Arc::clone(&options.bytes_read)))?;
+        let mut raw = source.open_counted(Some(Arc::clone(&options.bytes_read)), options.max_expand)?;
         let stamp = raw.stamp;
-        let head = raw.peek(262).map_err(|e| Error::io("cannot be read", &e))?;
+        let head = raw.peek(262).map_err(|e| unpack_error(Packing::Plain, &e))?;
         let bill = |binding, notes, carrier, packing| {
             Box::new(Bill {
                 n_headers: n_headers(&binding),
@@ -198,6 +201,7 @@ impl Bill {
             .transcoded
             .map(|name| format!("transcoded from {name}"))
             .into_iter()
+            .chain(misnamed(&source.name, packing))
             .collect();
         if head.sample.is_empty() {
             return Err(Error::file("csv.empty", "the file has no bytes when unpacked"));
@@ -283,9 +287,10 @@ impl Bill {
     }
 
     fn stream_inner(&self, plan: &BillPlan) -> Result<BillStream> {
-        let raw = self
-            .source
-            .open_counted(Some(Arc::clone(&self.options.bytes_read)))?;
+        let raw = self.source.open_counted(
+            Some(Arc::clone(&self.options.bytes_read)),
+            self.options.max_expand,
+        )?;
         let stamp = raw.stamp;
         let text = |raw| TextHead::open(raw, self.options.encoding.as_deref());
         let mut n_skipped = 0;
@@ -513,7 +518,8 @@ impl BillPlan {
         if matches!(bill.carrier, Carrier::Empty) {
             return Ok(None);
         }
-        let decode = DecodePlan::new(hint, &bill.binding).map_err(|e| e.in_source(&bill.source.name))?;
+        let mut decode = DecodePlan::new(hint, &bill.binding).map_err(|e| e.in_source(&bill.source.name))?;
+        decode.partitions = Arc::clone(&bill.source.partitions);
         Ok(Some(BillPlan {
             decode,
             window: hint.window,
@@ -578,7 +584,28 @@ fn is_prose(name: &str) -> bool {
     ]
     .iter()
     .any(|ending| lower.ends_with(ending))
-        || !lower.rsplit('/').next().unwrap_or_default().contains('.')
+        || !lower.rsplit(['/', '!']).next().unwrap_or_default().contains('.')
+}
+
+/// A note where the ending of a name says another packing than the first bytes, which are believed.
+fn misnamed(name: &str, packing: Packing) -> Option<String> {
+    let lower = name.to_lowercase();
+    let ends = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
+    let named = if ends(&[".gz", ".gzip"]) {
+        Packing::Gzip
+    } else if ends(&[".zst", ".zstd"]) {
+        Packing::Zstd
+    } else if ends(&[".csv", ".json", ".ndjson", ".jsonl"]) {
+        Packing::Plain
+    } else {
+        return None;
+    };
+    let word = |packing| match packing {
+        Packing::Plain => "not packed",
+        Packing::Gzip => "gzip",
+        Packing::Zstd => "zstd",
+    };
+    (named != packing).then(|| format!("named as if it were {}, but is {}", word(named), word(packing)))
 }
 
 fn choose(options: &OpenOptions) -> Result<Vec<Arc<Format>>> {

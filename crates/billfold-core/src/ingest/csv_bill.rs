@@ -3,11 +3,11 @@
 use std::io::{Cursor, Read};
 
 use crate::error::{Error, Result};
+use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::csv::{
     Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
 

@@ -14,9 +14,8 @@ use crate::charge::schema::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::bill::{Bill, BillPlan, BillStream};
-use crate::ingest::decode::{
-    CellVisitor, Cells, Fault, Judged, amount_of, is_total, leave_out_rows, place_fault,
-};
+use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged};
+use crate::ingest::decode::{amount_of, is_total, leave_out_rows, place_fault};
 use crate::ingest::formats::Binding;
 use crate::ingest::plan::{DecodePlan, tag_style};
 use crate::ingest::tags;

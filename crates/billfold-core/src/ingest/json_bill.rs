@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
+use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::csv_bill::Watched;
-use crate::ingest::decode::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::formats::Format;
 use crate::ingest::json::{ItemChunk, ItemChunker, Layout, sniff_layout};
 use crate::ingest::plan::DecodePlan;

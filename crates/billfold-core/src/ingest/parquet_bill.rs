@@ -24,10 +24,11 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
-use crate::ingest::decode::{CellVisitor, Judged};
+use crate::ingest::archive::MAX_IN_MEMORY;
+use crate::ingest::cells::{CellVisitor, Judged};
 use crate::ingest::parquet_cells::{ArrowCells, instants_of};
 use crate::ingest::plan::DecodePlan;
-use crate::ingest::source::Source;
+use crate::ingest::source::{Packing, Place, Source, unpack_error};
 use crate::time::Window;
 
 /// Rows decoded at once.
@@ -45,6 +46,8 @@ pub(crate) struct ParquetShape {
     first_rows: Vec<u64>,
     /// `zstd`, `snappy`, …, as the first column says.
     pub compression: String,
+    /// The content of a member of an archive, which cannot be read at any place.
+    content: Option<Bytes>,
 }
 
 /// A row group to be read.
@@ -64,7 +67,8 @@ impl ParquetShape {
     }
 
     fn read(source: &Source, tags: &[String]) -> Result<Self> {
-        let file = FileAt::open(source, None)?;
+        let content = in_memory(source)?;
+        let file = FileAt::open(source, content.as_ref(), None)?;
         // The Arrow schema that a writer left behind may contradict the file; only the file counts.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let plain = ArrowReaderMetadata::load(&file, options.clone()).map_err(|e| refused(&e))?;
@@ -138,6 +142,7 @@ impl ParquetShape {
             places,
             first_rows,
             compression,
+            content,
         })
     }
 
@@ -233,7 +238,7 @@ impl ParquetShape {
         roots.dedup();
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
         let mut reader = guarded(|| {
-            let file = FileAt::open(source, Some(Arc::clone(count)))?;
+            let file = FileAt::open(source, self.content.as_ref(), Some(Arc::clone(count)))?;
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
                 .with_projection(mask)
                 .with_row_groups(vec![group.idx])
@@ -346,23 +351,59 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
+/// A member of an archive, whole; None for a file, which is read at places.
+fn in_memory(source: &Source) -> Result<Option<Bytes>> {
+    let Place::Member(member) = &source.place else {
+        return Ok(None);
+    };
+    if member.plain_bytes() > MAX_IN_MEMORY {
+        return Err(Error::limit(
+            "limit.member",
+            format!(
+                "a Parquet member of {} bytes; up to {MAX_IN_MEMORY} are read inside an archive",
+                member.plain_bytes()
+            ),
+        )
+        .hint("unpack it first"));
+    }
+    let mut content = Vec::new();
+    source
+        .open_raw()?
+        .read_to_end(&mut content)
+        .map_err(|e| unpack_error(Packing::Plain, &e))?;
+    Ok(Some(content.into()))
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    File(Arc<File>),
+    Memory(Bytes),
+}
+
 /// A file read at places; threads share nothing but the file itself.
 #[derive(Debug)]
 struct FileAt {
-    file: Arc<File>,
+    file: Content,
     len_bytes: u64,
     count: Option<Arc<AtomicU64>>,
 }
 
 impl FileAt {
-    fn open(source: &Source, count: Option<Arc<AtomicU64>>) -> Result<Self> {
+    fn open(source: &Source, content: Option<&Bytes>, count: Option<Arc<AtomicU64>>) -> Result<Self> {
+        if let Some(content) = content {
+            return Ok(FileAt {
+                file: Content::Memory(content.clone()),
+                len_bytes: content.len() as u64,
+                count,
+            });
+        }
         let file = source.open_file()?;
         let len_bytes = file
             .metadata()
             .map_err(|e| Error::io("cannot be read", &e))?
             .len();
         Ok(FileAt {
-            file: Arc::new(file),
+            file: Content::File(Arc::new(file)),
             len_bytes,
             count,
         })
@@ -380,7 +421,7 @@ impl ChunkReader for FileAt {
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
         Ok(BufReader::new(ReadAt {
-            file: Arc::clone(&self.file),
+            file: self.file.clone(),
             at: start,
             count: self.count.clone(),
         }))
@@ -397,9 +438,13 @@ impl ChunkReader for FileAt {
                 self.len_bytes
             )));
         }
+        if let Content::Memory(bytes) = &self.file {
+            let start = start as usize;
+            return Ok(bytes.slice(start..start + length));
+        }
         let mut buffer = vec![0; length];
         ReadAt {
-            file: Arc::clone(&self.file),
+            file: self.file.clone(),
             at: start,
             count: self.count.clone(),
         }
@@ -411,17 +456,23 @@ impl ChunkReader for FileAt {
 /// Reads on from a place without moving anyone else's.
 #[derive(Debug)]
 pub(crate) struct ReadAt {
-    file: Arc<File>,
+    file: Content,
     at: u64,
     count: Option<Arc<AtomicU64>>,
 }
 
 impl Read for ReadAt {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        #[cfg(unix)]
-        let n = std::os::unix::fs::FileExt::read_at(self.file.as_ref(), buf, self.at)?;
-        #[cfg(windows)]
-        let n = std::os::windows::fs::FileExt::seek_read(self.file.as_ref(), buf, self.at)?;
+        let n = match &self.file {
+            Content::Memory(bytes) => {
+                let mut rest = bytes.get(self.at as usize..).unwrap_or_default();
+                rest.read(buf)?
+            }
+            #[cfg(unix)]
+            Content::File(file) => std::os::unix::fs::FileExt::read_at(file.as_ref(), buf, self.at)?,
+            #[cfg(windows)]
+            Content::File(file) => std::os::windows::fs::FileExt::seek_read(file.as_ref(), buf, self.at)?,
+        };
         self.at += n as u64;
         if let Some(count) = &self.count {
             count.fetch_add(n as u64, Ordering::Relaxed);

@@ -15,7 +15,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use crate::charge::batch::narrow_cost;
 
 use crate::error::{Error, Result};
-use crate::ingest::decode::{Cells, Fault, TextArray};
+use crate::ingest::cells::{Cells, Fault, TextArray};
 use crate::ingest::plan::{CellReading, DecodePlan};
 use crate::money::{Amount, AmountError, ExactSum, parse_cell};
 use crate::time::TimeRules;

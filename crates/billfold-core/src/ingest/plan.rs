@@ -9,6 +9,7 @@ use crate::charge::schema::{
 };
 use crate::charge::{Clock, CostMetric, ScanHint};
 use crate::error::{Error, Result};
+use crate::ingest::delivery::Partitions;
 use crate::ingest::formats::{Binding, Condition, EffectiveRule, Ends, Format, ListColumn, near_names};
 use crate::ingest::tags::TagStyle;
 use crate::money::Currency;
@@ -44,6 +45,8 @@ pub(crate) struct DecodePlan {
     pub views: Vec<Option<Vec<BoundCondition>>>,
     /// Whether batches carry the end of the charge period.
     pub keep_end: bool,
+    /// Wanted names that the folders of the file tell, where no column does.
+    pub partitions: Partitions,
     /// Columns that someone looks at beside the plan.
     pub also: Vec<usize>,
 }
@@ -198,6 +201,7 @@ impl DecodePlan {
                 .map(|view| bind_conditions(&view.when, binding))
                 .collect(),
             keep_end: hint.spans,
+            partitions: Partitions::default(),
             also: Vec::new(),
         })
     }

@@ -1,7 +1,7 @@
 //! Sources: the one place where files are found and opened.
 //!
-//! A source is a file, a named pipe or standard input, perhaps compressed. Compression is told by the
-//! first bytes, never by the name. Readers here give plain bytes; what they mean is not known here.
+//! A source is a file, a named pipe, standard input or a member of an archive, perhaps compressed.
+//! Compression is told by the first bytes, never by the name. Readers here give plain bytes; what they mean is not known here.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufRead, BufReader, Read};
@@ -13,11 +13,14 @@ use std::time::SystemTime;
 use flate2::bufread::GzDecoder;
 
 use crate::error::{Error, Result};
+use crate::ingest::archive::{Member, is_tar};
+use crate::ingest::delivery::{self, Partitions};
+use crate::ingest::guard::{Expanding, MAX_EXPAND, Refusal};
 
 /// Bytes read from a compressed or plain file at once.
 const READ_BYTES: usize = 1 << 18;
 
-/// A file, a named pipe or standard input.
+/// A file, a named pipe, standard input or a member of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// As it was named to us, or found in a folder.
@@ -26,6 +29,26 @@ pub struct Source {
     pub place: Place,
     /// Whether it was found in a folder or named itself. Only found files may turn out to be no bill.
     pub found: bool,
+    /// `KEY=VALUE` folders that it lies in.
+    pub partitions: Partitions,
+    /// What a delivery's manifest says of it.
+    pub listed: Option<Listed>,
+}
+
+/// What a manifest says of a file that it lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Listed {
+    /// Rows, where the manifest counts them.
+    pub rows: Option<u64>,
+}
+
+/// A file that was found and not read, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRead {
+    /// As it would be named.
+    pub source: Arc<str>,
+    /// Why it is not read.
+    pub why: String,
 }
 
 /// Where a source is.
@@ -33,6 +56,8 @@ pub struct Source {
 pub enum Place {
     /// A file or a named pipe.
     Path(PathBuf),
+    /// A member of an archive.
+    Member(Arc<Member>),
     /// Standard input.
     Stdin,
 }
@@ -41,7 +66,7 @@ pub enum Place {
 /// and `-` for standard input. Files of a folder or glob come in the byte order of their paths.
 ///
 /// Errors: a path that is not there, that cannot be read, or that is neither file, folder nor pipe;
-/// a glob that matches nothing; a file named twice.
+/// a glob that matches nothing; a file named twice; `type.table` for the files of a table format.
 pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for input in inputs {
@@ -50,10 +75,13 @@ pub fn expand(inputs: &[String]) -> Result<Vec<Source>> {
                 name: "-".into(),
                 place: Place::Stdin,
                 found: false,
+                partitions: Partitions::default(),
+                listed: None,
             });
             continue;
         }
         let path = Path::new(input);
+        delivery::refuse_table_around(path)?;
         match fs::metadata(path) {
             Ok(metadata) => add_path(path, &metadata, false, &mut sources)?,
             Err(e) if e.kind() == io::ErrorKind::NotFound && input.contains(['*', '?', '[']) => {
@@ -79,11 +107,16 @@ fn add_glob(pattern: &str, sources: &mut Vec<Source>) -> Result<()> {
     let paths =
         glob::glob(pattern).map_err(|e| Error::usage(format!("not a glob: {e}")).in_source(&named))?;
     let before = sources.len();
+    let mut looked: Option<PathBuf> = None;
     for path in paths {
         let path = path.map_err(|e| Error::io("cannot be read", e.error()).in_source(&named))?;
         let metadata =
             fs::metadata(&path).map_err(|e| Error::io("cannot be opened", &e).in_source(&shown(&path)))?;
+        if looked.as_deref() != path.parent() {
+            delivery::refuse_table_around(&path)?;
+        }
         add_path(&path, &metadata, true, sources)?;
+        looked = path.parent().map(Path::to_owned);
     }
     if sources.len() == before {
         return Err(Error::new(crate::error::ErrorKind::Io("no file matches".to_owned())).in_source(&named));
@@ -98,10 +131,13 @@ fn add_path(path: &Path, metadata: &Metadata, found: bool, sources: &mut Vec<Sou
     if !(metadata.is_file() || is_pipe(metadata)) {
         return Err(Error::file("source.type", "neither a file, a folder nor a pipe").in_source(&shown(path)));
     }
+    let name = shown(path);
     sources.push(Source {
-        name: shown(path),
+        partitions: delivery::partitions(&name),
+        name,
         place: Place::Path(path.to_owned()),
         found,
+        listed: None,
     });
     Ok(())
 }
@@ -113,6 +149,7 @@ fn add_folder(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
         entries.push(entry.map_err(unreadable)?.path());
     }
     entries.sort();
+    delivery::refuse_table(folder, &entries)?;
     for path in entries {
         let hidden = path.file_name().is_some_and(|n| {
             n.as_encoded_bytes().starts_with(b".") || n.as_encoded_bytes().starts_with(b"_")
@@ -151,6 +188,21 @@ impl Source {
     pub fn len_bytes(&self) -> Option<u64> {
         match &self.place {
             Place::Path(path) => fs::metadata(path).ok().filter(Metadata::is_file).map(|m| m.len()),
+            Place::Member(member) => Some(member.len_bytes()),
+            Place::Stdin => None,
+        }
+    }
+
+    /// The value of a `KEY=VALUE` folder that it lies in.
+    pub fn partition(&self, key: &str) -> Option<&str> {
+        delivery::partition(&self.partitions, key)
+    }
+
+    /// The file, or the archive that it is a member of.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Path(path) => Some(path),
+            Place::Member(member) => Some(&member.archive),
             Place::Stdin => None,
         }
     }
@@ -162,25 +214,28 @@ impl Source {
 
     /// Opens it as it lies on disk.
     pub fn open_raw(&self) -> Result<RawReader> {
-        self.open_counted(None)
+        self.open_counted(None, MAX_EXPAND)
     }
 
-    /// Opens it as it lies on disk and counts the bytes read into `count`.
-    pub fn open_counted(&self, count: Option<Arc<AtomicU64>>) -> Result<RawReader> {
-        let inner: Box<dyn Read + Send> = match &self.place {
-            Place::Stdin => Box::new(io::stdin()),
-            Place::Path(path) => Box::new(self.open_path(path)?),
-        };
-        let stamp = match &self.place {
-            Place::Path(path) => fs::metadata(path).ok().and_then(|m| Stamp::of(&m)),
-            Place::Stdin => None,
+    /// Opens it as it lies on disk and counts the bytes read into `count`. `max_expand`: how many times
+    /// its packed bytes it may come to when it is unpacked.
+    pub fn open_counted(&self, count: Option<Arc<AtomicU64>>, max_expand: u32) -> Result<RawReader> {
+        let (inner, count, stamp): (Box<dyn Read + Send>, _, _) = match &self.place {
+            Place::Stdin => (Box::new(io::stdin()), count, None),
+            Place::Path(path) => (Box::new(self.open_path(path)?), count, Stamp::at(path)),
+            // A member counts what is read of the archive.
+            Place::Member(member) => {
+                let file = self.open_path(&member.archive)?;
+                let inner = member.open(file, count, max_expand);
+                let inner = inner.map_err(|e| unpack_error(Packing::Plain, &e).in_source(&self.name))?;
+                (inner, None, Stamp::at(&member.archive))
+            }
         };
         Ok(RawReader {
-            inner,
             count,
+            max_expand,
             stamp,
-            head: Vec::new(),
-            head_at: 0,
+            ..RawReader::over(inner)
         })
     }
 
@@ -188,7 +243,7 @@ impl Source {
     pub fn open_file(&self) -> Result<File> {
         match &self.place {
             Place::Path(path) => self.open_path(path),
-            Place::Stdin => {
+            Place::Member(_) | Place::Stdin => {
                 Err(Error::file("source.type", "a stream cannot be read at any place").in_source(&self.name))
             }
         }
@@ -200,11 +255,10 @@ impl Source {
 
     /// Refuses a file that changed since `before`.
     pub fn check_unchanged(&self, before: Option<Stamp>) -> Result<()> {
-        let (Place::Path(path), Some(before)) = (&self.place, before) else {
+        let (Some(path), Some(before)) = (self.path(), before) else {
             return Ok(());
         };
-        let now = fs::metadata(path).ok().and_then(|m| Stamp::of(&m));
-        if now == Some(before) {
+        if Stamp::at(path) == Some(before) {
             return Ok(());
         }
         Err(
@@ -223,6 +277,10 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    fn at(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().and_then(|m| Stamp::of(&m))
+    }
+
     fn of(metadata: &Metadata) -> Option<Self> {
         metadata.is_file().then(|| Stamp {
             len_bytes: metadata.len(),
@@ -235,6 +293,9 @@ impl Stamp {
 pub struct RawReader {
     inner: Box<dyn Read + Send>,
     count: Option<Arc<AtomicU64>>,
+    /// Bytes that were read.
+    taken: Arc<AtomicU64>,
+    max_expand: u32,
     /// The file's stamp when it was opened.
     pub stamp: Option<Stamp>,
     head: Vec<u8>,
@@ -248,6 +309,26 @@ impl std::fmt::Debug for RawReader {
 }
 
 impl RawReader {
+    /// A reader over bytes that are no file of their own.
+    pub(crate) fn over(inner: Box<dyn Read + Send>) -> Self {
+        RawReader {
+            inner,
+            count: None,
+            taken: Arc::default(),
+            max_expand: MAX_EXPAND,
+            stamp: None,
+            head: Vec::new(),
+            head_at: 0,
+        }
+    }
+
+    /// The same, with another limit of expansion.
+    #[must_use]
+    pub(crate) fn limited(mut self, max_expand: u32) -> Self {
+        self.max_expand = max_expand;
+        self
+    }
+
     /// The next bytes, up to `len`, without taking them.
     pub fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
         self.head.drain(..self.head_at);
@@ -279,6 +360,7 @@ impl Read for RawReader {
         } else {
             self.inner.read(buf)?
         };
+        self.taken.fetch_add(n as u64, Ordering::Relaxed);
         if let Some(count) = &self.count {
             count.fetch_add(n as u64, Ordering::Relaxed);
         }
@@ -300,10 +382,12 @@ pub enum Packing {
 impl Packing {
     /// Tells the packing from the first bytes.
     ///
-    /// Errors: `type.unsupported` for what is known and not read: zip, xz, bzip2, 7z, tar, PDF, ORC, Avro.
+    /// Errors: `type.unsupported` for what is known and not read here: xz, bzip2, 7z, PDF, ORC, Avro, and
+    /// archives, whose members are sources of their own unless they lie inside another archive or stream.
     pub fn of(head: &[u8]) -> Result<Self> {
         const UNREAD: &[(&[u8], &str)] = &[
-            (b"PK\x03\x04", "a zip archive (or xlsx)"),
+            (b"PK\x03\x04", "a zip archive or workbook (xlsx)"),
+            (b"PK\x05\x06", "a zip archive"),
             (b"\xfd7zXZ\x00", "xz"),
             (b"BZh", "bzip2"),
             (b"7z\xbc\xaf\x27\x1c", "7z"),
@@ -322,7 +406,7 @@ impl Packing {
         {
             return Ok(Packing::Zstd);
         }
-        let tar = head.get(257..262) == Some(b"ustar");
+        let tar = is_tar(head);
         match UNREAD
             .iter()
             .find(|(magic, _)| head.starts_with(magic))
@@ -331,7 +415,7 @@ impl Packing {
         {
             Some(name) => Err(
                 Error::file("type.unsupported", format!("this is {name}, which is not read"))
-                    .hint("unpack it first; CSV (plain, gzip, zstd), NDJSON, JSON and Parquet are read"),
+                    .hint("unpack it first; CSV, NDJSON and JSON (plain, gzip, zstd), Parquet, zip and tar archives are read"),
             ),
             None => Ok(Packing::Plain),
         }
@@ -340,18 +424,28 @@ impl Packing {
 
 /// Unpacks a source. Errors of the packing become `gzip.*` and `zstd.*` by [`unpack_error`].
 pub fn unpack(raw: RawReader, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
+    let (taken, max) = (Arc::clone(&raw.taken), raw.max_expand);
     let buffered = BufReader::with_capacity(READ_BYTES, raw);
     Ok(match packing {
         Packing::Plain => Box::new(buffered.into_inner()),
-        Packing::Gzip => Box::new(GzipMembers {
-            state: Some(Member::Open(Box::new(GzDecoder::new(buffered)))),
-        }),
-        Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
+        Packing::Gzip => {
+            let members = GzipMembers {
+                state: Some(GzipMember::Open(Box::new(GzDecoder::new(buffered)))),
+            };
+            Box::new(Expanding::new(members, taken, max))
+        }
+        Packing::Zstd => {
+            let frames = zstd::stream::read::Decoder::with_buffer(buffered)?;
+            Box::new(Expanding::new(frames, taken, max))
+        }
     })
 }
 
 /// The error of a file whose packing is broken.
 pub fn unpack_error(packing: Packing, error: &io::Error) -> Error {
+    if let Some(refused) = Refusal::within(error) {
+        return refused;
+    }
     let text = error.to_string();
     let truncated = error.kind() == io::ErrorKind::UnexpectedEof;
     match packing {
@@ -385,10 +479,10 @@ const TRAILING: &str = "trailing garbage";
 
 /// All members of a gzip file one after the other; zero bytes after the last are padding.
 struct GzipMembers<R> {
-    state: Option<Member<R>>,
+    state: Option<GzipMember<R>>,
 }
 
-enum Member<R> {
+enum GzipMember<R> {
     Open(Box<GzDecoder<R>>),
     Between(R),
 }
@@ -398,18 +492,18 @@ impl<R: BufRead> Read for GzipMembers<R> {
         loop {
             match self.state.take() {
                 None => return Ok(0),
-                Some(Member::Open(mut decoder)) => {
+                Some(GzipMember::Open(mut decoder)) => {
                     let n = decoder.read(buf)?;
                     self.state = Some(if n == 0 && !buf.is_empty() {
-                        Member::Between(decoder.into_inner())
+                        GzipMember::Between(decoder.into_inner())
                     } else {
-                        Member::Open(decoder)
+                        GzipMember::Open(decoder)
                     });
                     if n > 0 || buf.is_empty() {
                         return Ok(n);
                     }
                 }
-                Some(Member::Between(mut reader)) => {
+                Some(GzipMember::Between(mut reader)) => {
                     let next = loop {
                         let available = reader.fill_buf()?;
                         match available.iter().position(|b| *b != 0) {
@@ -427,7 +521,7 @@ impl<R: BufRead> Read for GzipMembers<R> {
                     };
                     match next {
                         None => return Ok(0),
-                        Some(0x1f) => self.state = Some(Member::Open(Box::new(GzDecoder::new(reader)))),
+                        Some(0x1f) => self.state = Some(GzipMember::Open(Box::new(GzDecoder::new(reader)))),
                         Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, TRAILING)),
                     }
                 }
@@ -450,7 +544,7 @@ mod tests {
     fn read(bytes: &[u8]) -> io::Result<String> {
         let mut text = String::new();
         GzipMembers {
-            state: Some(Member::Open(Box::new(GzDecoder::new(bytes)))),
+            state: Some(GzipMember::Open(Box::new(GzDecoder::new(bytes)))),
         }
         .read_to_string(&mut text)?;
         Ok(text)

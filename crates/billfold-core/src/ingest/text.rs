@@ -28,11 +28,15 @@ impl TextHead {
     /// Unpacks a source and reads its first bytes. UTF-16 with a mark is transcoded; other encodings
     /// only when `label` names them.
     pub(crate) fn open(mut raw: RawReader, label: Option<&str>) -> Result<Self> {
-        let packing = Packing::of(raw.peek(262).map_err(|e| Error::io("cannot be read", &e))?)?;
+        let packing = Packing::of(raw.peek(262).map_err(|e| unpack_error(Packing::Plain, &e))?)?;
         let failed = |e: io::Error| read_error(packing, &e);
         let mut rest = unpack(raw, packing).map_err(failed)?;
         let mut sample = Vec::new();
         let mut whole = fill(&mut rest, &mut sample, SAMPLE_BYTES).map_err(failed)?;
+        if packing != Packing::Plain {
+            // What lies inside is told, and not opened a second time.
+            Packing::of(&sample)?;
+        }
         let marked = match sample.as_slice() {
             [0xff, 0xfe, 0, 0, ..] => None,
             [0xff, 0xfe, ..] => Some(UTF_16LE),

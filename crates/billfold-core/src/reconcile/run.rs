@@ -77,7 +77,7 @@ pub fn reconcile(
         window: Window::ALL,
         spans: false,
     };
-    let opened = dataset::open(inputs, options)?;
+    let opened = dataset::open(inputs, options, &hint)?;
     if opened
         .bills
         .iter()
