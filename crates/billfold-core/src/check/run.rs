@@ -89,7 +89,15 @@ type Findings = BTreeMap<(usize, String), Finding>;
 ///
 /// Errors: io, broken packing or structure, and `schema.format` for a bill that is not FOCUS.
 pub fn check(inputs: &[String], n_shown: usize, options: &RunOptions<'_>) -> Result<Report> {
-    let hint = crate::engine::Plan::new(crate::query::ChargeQuery::total())?.hint;
+    let hint = ScanHint {
+        text: Vec::new(),
+        tags: false,
+        metric: CostMetric::Effective,
+        clock: Clock::Charge,
+        default_currency: None,
+        window: Window::ALL,
+        spans: false,
+    };
     let opened = dataset::open(inputs, options, &hint)?;
     if let Some(other) = opened
         .bills
@@ -104,15 +112,6 @@ pub fn check(inputs: &[String], n_shown: usize, options: &RunOptions<'_>) -> Res
             .in_source(&other.source.name)
             .hint("billfold inspect FILE looks at any bill"));
     }
-    let hint = ScanHint {
-        text: Vec::new(),
-        tags: false,
-        metric: CostMetric::Effective,
-        clock: Clock::Charge,
-        default_currency: None,
-        window: Window::ALL,
-        spans: false,
-    };
     let n_workers = dataset::workers(options.threads);
     let progress = Arc::clone(&options.progress);
     let mut report = Report {
