@@ -1,6 +1,6 @@
 //! Readers that watch what passes: bytes from disk, how far a stream expands, its length and checksum.
 //!
-//! What they refuse travels as an `io::Error` with a [`Refusal`] inside, through every reader in
+//! What they refuse travels as an `io::Error` with a `Refusal` inside, through every reader in
 //! between, and becomes an [`Error`] with its code at the far end. Nothing here knows files or bills.
 
 use std::fmt;

@@ -92,7 +92,7 @@ impl InvoiceSums {
         }
     }
 
-    /// Adds a batch that brings [`TEXT`] and the billed cost.
+    /// Adds a batch that brings `TEXT` and the billed cost.
     pub fn update(&mut self, batch: &ChargeBatch) -> Result<()> {
         let columns: Vec<Vec<i32>> = (0..TEXT.len()).map(|i| self.intern(batch.text(i))).collect();
         let currencies = self.intern(batch.currency());
