@@ -5,13 +5,13 @@ use std::ops::Range;
 use flate2::Crc;
 
 /// Physical types as the footer numbers them.
-pub(super) const INT64: i64 = 2;
-pub(super) const BYTE_ARRAY: i64 = 6;
+const INT64: i64 = 2;
+const BYTE_ARRAY: i64 = 6;
 
 /// Encodings as the page headers number them.
-pub(super) const PLAIN: i64 = 0;
+const PLAIN: i64 = 0;
 const RLE: i64 = 3;
-pub(super) const RLE_DICTIONARY: i64 = 8;
+const RLE_DICTIONARY: i64 = 8;
 
 /// A struct in the compact protocol of Thrift, field by field in rising order.
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl Thrift {
 pub(super) struct RawColumn {
     pub(super) name: String,
     pub(super) physical: i64,
-    /// `DECIMAL` or `UTF8`.
+    /// `UTF8` 0, `DECIMAL` 5 or `TIMESTAMP_MICROS` 10.
     pub(super) converted: i64,
     /// The texts of a dictionary page.
     pub(super) dictionary: Option<Vec<u8>>,
@@ -132,7 +132,7 @@ pub(super) fn plain_texts<T: AsRef<[u8]>>(texts: &[T]) -> Vec<u8> {
 }
 
 /// Numbers as a plain page holds them.
-pub(super) fn plain_numbers(numbers: &[i64]) -> Vec<u8> {
+fn plain_numbers(numbers: &[i64]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
 }
 
@@ -161,6 +161,11 @@ impl RawColumn {
     /// Amounts of two decimals.
     pub(super) fn cents(name: &str, cents: &[i64]) -> Self {
         RawColumn::new(name, INT64, 5, plain_numbers(cents), cents.len())
+    }
+
+    /// Microseconds since 1970, UTC.
+    pub(super) fn instants(name: &str, micros: &[i64]) -> Self {
+        RawColumn::new(name, INT64, 10, plain_numbers(micros), micros.len())
     }
 
     /// Eight codes of one byte into a dictionary.
@@ -297,7 +302,10 @@ impl RawFile {
         (out, pages)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a page is its header, its content and its place")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a page is its header, its content and its place"
+    )]
     fn page(
         &self,
         kind: i64,

@@ -121,6 +121,11 @@ impl ParquetShape {
             first_rows.push(n_rows);
             let rows = u64::try_from(group.num_rows())
                 .map_err(|_| Error::file("parquet.rows", "a row group of negative length"))?;
+            // The decoder does not open a group without rows, and would not notice that its pages hold some.
+            if rows == 0 && group.columns().iter().any(|c| c.num_values() != 0) {
+                let message = "a row group of no rows whose columns hold values";
+                return Err(Error::file("parquet.rows", message));
+            }
             n_rows = n_rows
                 .checked_add(rows)
                 .ok_or_else(|| Error::file("parquet.rows", "more rows than can be counted"))?;
