@@ -125,7 +125,7 @@ impl Bill {
     pub fn open(source: &Source, options: &OpenOptions) -> Result<Opened> {
         match Bill::open_inner(source, options) {
             Ok(opened) => Ok(opened),
-            Err(error) if is_headless(&source.name, &error) => Err(Error::file(
+            Err(error) if is_headless(source, &error) => Err(Error::file(
                 "parquet.magic",
                 format!("named as if it were Parquet, but does not begin with PAR1; as text, {error}"),
             )
@@ -597,11 +597,14 @@ fn is_prose(name: &str) -> bool {
 }
 
 /// Whether something that is no text bill either is named as Parquet.
-fn is_headless(name: &str, error: &Error) -> bool {
+fn is_headless(source: &Source, error: &Error) -> bool {
     let code = error.kind().code();
-    name.to_lowercase().ends_with(".parquet")
-        && (code == "schema.header" || code.starts_with("enc.") || code.starts_with("csv."))
-        && code != "csv.empty"
+    let is_text_error = code == "schema.header" || code.starts_with("enc.") || code.starts_with("csv.");
+    let begins = |mark: &[u8]| {
+        let raw = source.open_raw();
+        raw.is_ok_and(|mut raw| raw.peek(4).is_ok_and(|head| head.is_empty() || head == mark))
+    };
+    source.is_file() && source.name.to_lowercase().ends_with(".parquet") && is_text_error && !begins(b"PAR1")
 }
 
 /// A note where the ending of a name says another packing than the first bytes, which are believed.
