@@ -91,7 +91,7 @@ fn e01_known_bad_files_are_refused() {
     ask(&with(|f| f.columns[2].n_dictionary = -1)).fails("file parquet.decode", &[]);
     // Columns of different lengths (ARROW-GH-41317), and a page of more values than it has (41321).
     ask(&with(|f| {
-        f.columns[1] = RawColumn::cents("BilledCost", &[100, 250])
+        f.columns[1] = RawColumn::cents("BilledCost", &[100, 250]);
     }))
     .fails("file parquet.decode", &[]);
     ask(&with(|f| f.columns[1].n_values = 400)).fails("file parquet.decode", &[]);
@@ -323,7 +323,7 @@ fn e10_codes_that_stand_in_no_dictionary_are_refused() {
 fn e11_text_that_is_not_utf_8_is_refused() {
     let starts = [&b"2024-03-01"[..], b"\xff\xfe", b"2024-03-01"];
     ask(&with(|f| {
-        f.columns[0] = RawColumn::texts("ChargePeriodStart", &starts)
+        f.columns[0] = RawColumn::texts("ChargePeriodStart", &starts);
     }))
     .fails("file parquet.decode", &["UTF-8"]);
     let dictionary = Some(raw::plain_texts(&[b"U\xffD"]));

@@ -8,8 +8,8 @@
 /// Groups around a column that are still read. Real bills have at most four.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// Structs in structs of the footer itself. The format has six.
-const MAX_STRUCTS: usize = 32;
+/// Structs and lists in each other in what is passed over, as deep as the decoder follows them.
+const MAX_NESTING: usize = 64;
 
 const STOP: u8 = 0;
 const LIST: u8 = 9;
@@ -111,15 +111,30 @@ impl Compact<'_> {
                 let len = self.varint()?;
                 self.take(usize::try_from(len).ok()?)
             }
-            LIST | 10 => {
+            LIST | 10 if depth < MAX_NESTING => {
                 let (item, n) = self.list()?;
+                // The decoder takes truth values of a list for nothing, and this must see what it sees.
+                let n = if item <= 2 { 0 } else { n };
                 for _ in 0..n {
-                    // Truth values of a list are bytes.
-                    self.skip(if item <= 2 { 3 } else { item }, depth + 1)?;
+                    self.skip(item, depth + 1)?;
                 }
                 Some(())
             }
-            STRUCT if depth < MAX_STRUCTS => {
+            11 if depth < MAX_NESTING => {
+                let n = self.varint()?;
+                let kinds = if n > 0 { self.byte()? } else { 0 };
+                for _ in 0..n {
+                    let before = self.0.len();
+                    self.skip(kinds >> 4, depth + 1)?;
+                    self.skip(kinds & 0x0f, depth + 1)?;
+                    if self.0.len() == before {
+                        break;
+                    }
+                }
+                Some(())
+            }
+            13 => self.take(16),
+            STRUCT if depth < MAX_NESTING => {
                 let mut id = 0;
                 while let Some(kind) = self.field(&mut id)? {
                     self.skip(kind, depth + 1)?;
@@ -202,7 +217,10 @@ mod tests {
                 let _ = (schema_depth(&broken), page_sizes(&broken));
             }
         }
-        assert_eq!(schema_depth(&[0xfc; 1 << 16]), None);
+        // Structs in structs, and lists in lists, without end.
+        for byte in [0x1c, 0x19] {
+            assert_eq!(schema_depth(&vec![byte; 1 << 20]), None);
+        }
     }
 
     #[test]
