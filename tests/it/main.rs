@@ -24,6 +24,7 @@ mod catalogue_a;
 mod catalogue_b;
 mod catalogue_c;
 mod catalogue_d;
+mod catalogue_e;
 mod catalogue_f;
 mod catalogue_g;
 mod catalogue_i;

@@ -125,6 +125,12 @@ impl Bill {
     pub fn open(source: &Source, options: &OpenOptions) -> Result<Opened> {
         match Bill::open_inner(source, options) {
             Ok(opened) => Ok(opened),
+            Err(error) if is_headless(source, &error) => Err(Error::file(
+                "parquet.magic",
+                format!("named as if it were Parquet, but does not begin with PAR1; as text, {error}"),
+            )
+            .hint("the file is damaged, or is something else under this name")
+            .in_source(&source.name)),
             Err(error) => Err(error.in_source(&source.name)),
         }
     }
@@ -160,6 +166,9 @@ impl Bill {
             }
             return Err(Error::file("csv.empty", "the file has no bytes")
                 .hint("--allow-empty takes it for a bill without rows"));
+        }
+        if head.starts_with(b"PARE") {
+            return Err(Error::file("parquet.unsupported", "an encrypted Parquet file"));
         }
         if head.starts_with(b"PAR1") {
             if source.place == Place::Stdin || !source.is_file() {
@@ -585,6 +594,17 @@ fn is_prose(name: &str) -> bool {
     .iter()
     .any(|ending| lower.ends_with(ending))
         || !lower.rsplit(['/', '!']).next().unwrap_or_default().contains('.')
+}
+
+/// Whether something that is no text bill either is named as Parquet.
+fn is_headless(source: &Source, error: &Error) -> bool {
+    let code = error.kind().code();
+    let is_text_error = code == "schema.header" || code.starts_with("enc.") || code.starts_with("csv.");
+    let begins = |mark: &[u8]| {
+        let raw = source.open_raw();
+        raw.is_ok_and(|mut raw| raw.peek(4).is_ok_and(|head| head.is_empty() || head == mark))
+    };
+    source.is_file() && source.name.to_lowercase().ends_with(".parquet") && is_text_error && !begins(b"PAR1")
 }
 
 /// A note where the ending of a name says another packing than the first bytes, which are believed.

@@ -22,6 +22,7 @@ pub mod json;
 pub(crate) mod json_bill;
 pub(crate) mod parquet_bill;
 pub(crate) mod parquet_cells;
+mod parquet_thrift;
 pub(crate) mod plan;
 pub(crate) mod python;
 pub mod scan;

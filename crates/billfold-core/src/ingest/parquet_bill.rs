@@ -5,7 +5,7 @@
 //! broken file stops here and becomes an error that names the file.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,9 @@ use crate::charge::schema::normalised_header;
 use crate::error::{Error, Result};
 use crate::ingest::archive::MAX_IN_MEMORY;
 use crate::ingest::cells::{CellVisitor, Judged};
+use crate::ingest::guard::{MAX_EXPAND, expands_too_far};
 use crate::ingest::parquet_cells::{ArrowCells, instants_of};
+use crate::ingest::parquet_thrift::{MAX_DEPTH, page_sizes, schema_depth};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, unpack_error};
 use crate::time::Window;
@@ -61,7 +63,7 @@ pub(crate) struct RowGroup {
 impl ParquetShape {
     /// Reads the footer. Structs whose normal form is among `tags` stay whole.
     ///
-    /// Errors: `parquet.footer`, `parquet.unsupported`, `parquet.rows`, `limit.columns`.
+    /// Errors: `parquet.footer`, `parquet.unsupported`, `parquet.rows`, `limit.columns`, `limit.depth`.
     pub(crate) fn of(source: &Source, tags: &[String]) -> Result<Self> {
         guarded(|| Self::read(source, tags)).map_err(|e| e.in_source(&source.name))
     }
@@ -71,7 +73,8 @@ impl ParquetShape {
         let file = FileAt::open(source, content.as_ref(), None)?;
         // The Arrow schema that a writer left behind may contradict the file; only the file counts.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let plain = ArrowReaderMetadata::load(&file, options.clone()).map_err(|e| refused(&e))?;
+        check_depth(&file)?;
+        let plain = ArrowReaderMetadata::load(&file, options.clone()).map_err(|e| refused_footer(&e))?;
         if plain.schema().fields().len() > 4096 {
             return Err(Error::limit(
                 "limit.columns",
@@ -118,6 +121,11 @@ impl ParquetShape {
             first_rows.push(n_rows);
             let rows = u64::try_from(group.num_rows())
                 .map_err(|_| Error::file("parquet.rows", "a row group of negative length"))?;
+            // The decoder does not open a group without rows, and would not notice that its pages hold some.
+            if rows == 0 && group.columns().iter().any(|c| c.num_values() != 0) {
+                let message = "a row group of no rows whose columns hold values";
+                return Err(Error::file("parquet.rows", message));
+            }
             n_rows = n_rows
                 .checked_add(rows)
                 .ok_or_else(|| Error::file("parquet.rows", "more rows than can be counted"))?;
@@ -323,7 +331,42 @@ fn refused(error: &ParquetError) -> Error {
     }
 }
 
+/// An error of the decoder that is about the footer.
+fn refused_footer(error: &ParquetError) -> Error {
+    match refused(error) {
+        e if e.kind().code() == "parquet.decode" => {
+            Error::file("parquet.footer", format!("not a sound Parquet file: {error}"))
+        }
+        e => e,
+    }
+}
+
+/// Refuses columns that nest deeper than the decoder, which goes down by recursion, can follow.
+fn check_depth(file: &FileAt) -> Result<()> {
+    let footer = || {
+        let end = file.len_bytes.checked_sub(8)?;
+        let tail = file.get_bytes(end, 8).ok()?;
+        let len = u32::from_le_bytes(tail[..4].try_into().ok()?);
+        let start = end.checked_sub(u64::from(len))?;
+        file.get_bytes(start, len as usize).ok()
+    };
+    // What is no footer is refused by the decoder, with a better word.
+    match footer().and_then(|f| schema_depth(&f)) {
+        Some(depth) if depth > MAX_DEPTH => Err(Error::limit(
+            "limit.depth",
+            format!("columns nest more than {MAX_DEPTH} groups deep, which is the limit"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Begins the decoder's message about a page that claims to expand too far.
+const EXPANDS: &str = "a page header claims too much: ";
+
 fn classified(text: &str) -> Error {
+    if let Some((_, claim)) = text.split_once(EXPANDS) {
+        return Error::limit("limit.expand", claim);
+    }
     let lower = text.to_lowercase();
     let code = if lower.contains("crc") {
         "parquet.crc"
@@ -420,11 +463,20 @@ impl ChunkReader for FileAt {
     type T = BufReader<ReadAt>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(BufReader::new(ReadAt {
+        let mut reader = BufReader::new(ReadAt {
             file: self.file.clone(),
             at: start,
             count: self.count.clone(),
-        }))
+        });
+        // The decoder reads a page's header here, and allocates what that claims.
+        if let Some((plain, packed)) = page_sizes(reader.fill_buf()?)
+            && expands_too_far(plain, packed, MAX_EXPAND)
+        {
+            return Err(ParquetError::General(format!(
+                "{EXPANDS}{plain} bytes from {packed}; the limit is {MAX_EXPAND} times"
+            )));
+        }
+        Ok(reader)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
