@@ -2,7 +2,7 @@
 //!
 //! `support` makes bills and runs questions, `oracles` compares with the control totals of real exports,
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
-//! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
+//! command, `determinism` asks the same question in different ways, `spill` asks with little memory, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
 //! of file, `convert` an answer before and after a conversion, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
 
@@ -40,4 +40,5 @@ mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod spill;
 mod support;

@@ -9,7 +9,7 @@ use billfold_core::{Error, Result};
 use crate::args::SumsArgs;
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
-use crate::output::{self, Told};
+use crate::output::{self, Groups, Told};
 use crate::progress;
 use crate::receipt::{self, ReceiptView};
 use crate::rejects;
@@ -29,6 +29,7 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
         reporter.warning(io, note);
     }
     options.allow_rejects = request.allow_rejects;
+    options.memory = Some(source::memory(&args.memory, args.temp.as_deref())?);
 
     if let Some(target) = &request.rejects {
         let (file, error) = (&mut reject_file, &mut reject_error);
@@ -68,9 +69,14 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     if let Some(target) = &request.receipt {
         files.extend(write_receipt(&outcome.receipt, target, io)?);
     }
-    if let Some(answer) = &outcome.answer {
+    let groups = match (&outcome.answer, &outcome.stored) {
+        (Some(answer), _) => Some(Groups::Whole(answer)),
+        (None, Some(stored)) => Some(Groups::Stored(stored)),
+        (None, None) => None,
+    };
+    if let Some(groups) = groups {
         let told = Told {
-            answer,
+            groups,
             receipt: &outcome.receipt,
             shape: request.shape,
             csv: request.csv,
@@ -95,10 +101,11 @@ fn tell_outcome(outcome: &Outcome, request: &Request, io: &mut Io<'_>, reporter:
         reporter.warning(io, warning);
     }
     // With an answer, rejected rows are told only where nothing else tells them.
-    let word = match (&outcome.answer, &request.rejects) {
-        (None, _) => "error",
-        (Some(_), None) if !reporter.quiet => "warning",
-        (Some(_), _) => return,
+    let has_answer = outcome.answer.is_some() || outcome.stored.is_some();
+    let word = match (has_answer, &request.rejects) {
+        (false, _) => "error",
+        (true, None) if !reporter.quiet => "warning",
+        (true, _) => return,
     };
     for diagnostic in &outcome.rejects {
         reporter.rejected_row(io, word, diagnostic);

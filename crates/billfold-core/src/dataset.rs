@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::charge::ScanHint;
 use crate::charge::schema;
 use crate::engine::{
-    Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, UnreadSource,
-    answer_sha256,
+    Answer, CostAccount, Finished, Memory, Plan, Receipt, RowAccount, SourceReceipt, StoredAnswer, Sums,
+    UnreadSource, answer_sha256, stored_sha256,
 };
 use crate::error::{Diagnostic, Error, Location, Result};
 use crate::ingest;
@@ -48,6 +48,8 @@ pub struct RunOptions<'a> {
     pub chunk_bytes: usize,
     /// Counters that someone may watch.
     pub progress: Arc<Progress>,
+    /// What groups may take up in memory before they go to disk; no limit without it.
+    pub memory: Option<Memory>,
 }
 
 /// What receives rejected rows.
@@ -68,6 +70,7 @@ impl Default for RunOptions<'_> {
             max_expand: MAX_EXPAND,
             chunk_bytes: 1 << 18,
             progress: Arc::default(),
+            memory: None,
         }
     }
 }
@@ -122,8 +125,10 @@ impl Progress {
 /// What a run came to. Without an answer `error()` says why.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The answer; None when more rows were rejected than allowed.
+    /// The answer; None when more rows were rejected than allowed, or when `stored` has it.
     pub answer: Option<Answer>,
+    /// The answer where its groups do not fit [`RunOptions::memory`].
+    pub stored: Option<StoredAnswer>,
     /// The account of the run, in either case.
     pub receipt: Receipt,
     /// The first rejected rows, at most [`Outcome::SHOWN_REJECTS`], in the order of files and rows.
@@ -139,7 +144,7 @@ impl Outcome {
     /// Why there is no answer.
     pub fn error(&self) -> Option<Error> {
         let rows = &self.receipt.rows;
-        self.answer.is_none().then(|| {
+        (self.answer.is_none() && self.stored.is_none()).then(|| {
             Error::new(crate::error::ErrorKind::RowsRejected { n_rejected: rows.rejected, n_read: rows.read })
                 .hint("--allow-rejects N (or P%) goes on without them; --rejects FILE writes them out with their reasons")
         })
@@ -164,7 +169,11 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     }
 
     let n_workers = workers(options.threads);
-    let mut states: Vec<Sums> = (0..n_workers).map(|_| Sums::new(Arc::clone(&plan))).collect();
+    let state = |_| match &options.memory {
+        Some(memory) => Sums::within(Arc::clone(&plan), memory, n_workers),
+        None => Sums::new(Arc::clone(&plan)),
+    };
+    let mut states: Vec<Sums> = (0..n_workers).map(state).collect();
     let mut shown = Vec::new();
     let mut sink = options.on_reject.take();
     let mut on_reject = |diagnostic: Diagnostic| -> Result<()> {
@@ -191,13 +200,8 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
 
     check_views(views_of(&ready, &reports))?;
 
-    let mut states = states.into_iter();
-    let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
-    for state in states {
-        merged.merge(&state)?;
-    }
     check_costs(&plan, &ready, &reports, options.allow_empty)?;
-    let finished = merged.finish()?;
+    let finished = Sums::finish_all(states)?;
     check_rows(&ready, &reports)?;
     let mut receipt = account(&ready, &reports, &finished)?;
     receipt.left_out = opened
@@ -210,7 +214,10 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         .allow_rejects
         .admits(receipt.rows.rejected, receipt.rows.read);
     if admitted {
-        receipt.answer_sha256 = answer_sha256(&finished.answer);
+        receipt.answer_sha256 = match &finished.stored {
+            Some(stored) => stored_sha256(stored)?,
+            None => answer_sha256(&finished.answer),
+        };
     }
     let mut warnings = opened.warnings;
     for Ready { bill, .. } in &ready {
@@ -235,8 +242,13 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     {
         warnings.push(format!("{}: no rows", source.source));
     }
+    let (answer, stored) = match finished.stored {
+        Some(stored) => (None, Some(stored)),
+        None => (Some(finished.answer), None),
+    };
     Ok(Outcome {
-        answer: admitted.then_some(finished.answer),
+        answer: answer.filter(|_| admitted),
+        stored: stored.filter(|_| admitted),
         receipt,
         rejects: shown,
         warnings,

@@ -7,15 +7,19 @@
 pub mod answer;
 pub mod canonical;
 mod finish;
+mod gather;
 mod group;
 pub mod plan;
 pub mod receipt;
 mod select;
+mod slots;
+pub mod spill;
 pub mod sums;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};
-pub use canonical::{answer_sha256, write_csv};
+pub use canonical::{answer_sha256, stored_sha256, write_csv};
 pub use finish::Finished;
 pub use plan::Plan;
 pub use receipt::{CostAccount, Receipt, RowAccount, SourceReceipt, UnreadSource};
+pub use spill::{Memory, OpenTemp, StoredAnswer};
 pub use sums::Sums;

@@ -114,6 +114,84 @@ impl Digits {
     }
 }
 
+/// The texts of 0 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
+
+/// Lays a magnitude out at the end of `text`, in pairs of digits; where its first digit stands.
+#[inline]
+fn lay_out(mut value: u64, text: &mut [u8; 20]) -> usize {
+    let mut at = text.len();
+    while value >= 100 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
+        value /= 100;
+    }
+    if value >= 10 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&PAIRS[value as usize]);
+    } else {
+        at -= 1;
+        text[at] = b'0' + value as u8;
+    }
+    at
+}
+
+/// Appends the text of a count.
+#[inline]
+pub fn push_count(out: &mut Vec<u8>, count: u64) {
+    let mut text = [0; 20];
+    let start = lay_out(count, &mut text);
+    out.extend_from_slice(&text[start..]);
+}
+
+/// Appends `value × 10^-scale` in its canonical form, where 64 bits and 19 decimals hold it; false elsewhere.
+#[inline]
+pub(super) fn push_canonical(out: &mut Vec<u8>, value: i128, scale: u8) -> bool {
+    let scale = usize::from(scale);
+    let Ok(magnitude) = u64::try_from(value.unsigned_abs()) else {
+        return false;
+    };
+    let mut text = [0; 20];
+    if scale >= text.len() {
+        return false;
+    }
+    if magnitude == 0 {
+        out.push(b'0');
+        return true;
+    }
+    let start = lay_out(magnitude, &mut text);
+    if value < 0 {
+        out.push(b'-');
+    }
+    let point = text.len() - scale;
+    let mut end = text.len();
+    while end > point && text[end - 1] == b'0' {
+        end -= 1;
+    }
+    if start < point {
+        out.extend_from_slice(&text[start..point]);
+    } else {
+        out.push(b'0');
+    }
+    if end > point {
+        out.push(b'.');
+        // Decimals in front of the first digit.
+        for _ in point..start {
+            out.push(b'0');
+        }
+        out.extend_from_slice(&text[start.max(point)..end]);
+    }
+    true
+}
+
 /// A plain number without its sign: at most 77 digits, or a zero, a point and as many decimals as a scale has.
 struct Plain {
     text: [u8; 2 + u8::MAX as usize],
@@ -178,6 +256,31 @@ mod tests {
             let value: i256 = text.parse().unwrap();
             assert_eq!(Canonical(value, 0).to_string(), text);
         }
+    }
+
+    #[test]
+    fn short_numbers_are_laid_out_as_all_numbers_are() {
+        let mut values = vec![0i128, 1, 9, 10, 99, 100, 12345, 1_000_000, i128::from(u64::MAX)];
+        values.extend((0..19).map(|n| 7 * 10i128.pow(n)));
+        for value in values.iter().flat_map(|v| [*v, -v, v + 1]) {
+            for scale in 0..=38 {
+                let mut out = Vec::new();
+                if push_canonical(&mut out, value, scale) {
+                    let text = String::from_utf8(out).unwrap();
+                    assert_eq!(
+                        text,
+                        Canonical(i256::from_i128(value), scale).to_string(),
+                        "{value} {scale}"
+                    );
+                } else {
+                    assert!(scale > 19 || value.unsigned_abs() > u128::from(u64::MAX));
+                }
+            }
+        }
+        let mut out = Vec::new();
+        push_count(&mut out, 0);
+        push_count(&mut out, u64::MAX);
+        assert_eq!(out, format!("0{}", u64::MAX).as_bytes());
     }
 
     #[test]
