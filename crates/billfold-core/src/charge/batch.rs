@@ -347,7 +347,7 @@ impl<'a> TagColumn<'a> {
 
 /// A cost column of 38 digits. `mantissas` of null rows must be 0.
 pub fn narrow_cost(
-    mantissas: Vec<i128>,
+    mantissas: impl Into<arrow::buffer::ScalarBuffer<i128>>,
     scale: u8,
     nulls: Option<arrow::buffer::NullBuffer>,
 ) -> Result<ArrayRef> {
