@@ -10,5 +10,5 @@ pub mod hint;
 pub mod intern;
 pub mod schema;
 
-pub use batch::{ChargeBatch, MoneyColumn, RowCounts};
+pub use batch::{ChargeBatch, MeasureColumn, MoneyColumn, RowCounts};
 pub use hint::{Clock, CostMetric, ScanHint};
