@@ -60,6 +60,7 @@ pub mod answer;
 pub mod fault;
 pub mod get_charge_sums;
 pub mod number;
+pub mod params;
 pub mod settings;
 pub mod wire;
 
