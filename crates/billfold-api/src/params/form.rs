@@ -1,6 +1,9 @@
 //! Query strings and forms, and the lists in them: `zone=a`, `zone.1=a&zone.2=b`, `zone=a&zone=b`.
 
+use billfold_core::ingest::formats::near_names;
+
 use crate::fault::{Refusal, RefusalKind, shown};
+use crate::params::Tree;
 use crate::settings::Settings;
 
 /// Names and values, decoded, in the order of the request.
@@ -30,6 +33,30 @@ impl Params {
             pairs.push((decode(name)?, decode(value)?));
         }
         Ok(Params { pairs })
+    }
+
+    /// The members of a body as parameters: texts, numbers and truth values, and lists of them.
+    ///
+    /// Errors: malformed, for an object in the object.
+    pub fn of_tree(tree: &Tree) -> Result<Params, Refusal> {
+        let mut params = Params::default();
+        let Tree::Object(members) = tree else {
+            return Ok(params);
+        };
+        for (name, value) in members {
+            match value {
+                Tree::List(items) => {
+                    let list = name;
+                    for (i, item) in items.iter().enumerate() {
+                        params
+                            .pairs
+                            .push((format!("{list}.{}", i + 1), leaf(list, item)?));
+                    }
+                }
+                value => params.pairs.push((name.clone(), leaf(name, value)?)),
+            }
+        }
+        Ok(params)
     }
 
     /// These, then those of another part of the request.
@@ -103,11 +130,48 @@ impl Params {
         }
     }
 
+    /// Refuses what looks like a parameter of the action and is none: a misspelt filter would ask for more than
+    /// was meant. Anything else that an action does not have is passed over, as these services do; their
+    /// clients send a few parameters with every call.
+    ///
+    /// Errors: an unknown parameter, with the near names.
+    pub fn check_names(&self, known: &[&str], common: &[&str]) -> Result<(), Refusal> {
+        for (name, _) in &self.pairs {
+            let base = name.split_once('.').map_or(name.as_str(), |(base, _)| base);
+            if known.contains(&base) || common.contains(&base) {
+                continue;
+            }
+            let near = near_names(base, known.iter().copied());
+            if !near.is_empty() {
+                return Err(Refusal::value(
+                    RefusalKind::UnknownParameter,
+                    "parameter",
+                    name,
+                    &format!("is not known; near names: {near}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The value of a scalar that must be there.
     ///
     /// Errors: missing, besides those of [`Params::one`].
     pub fn required(&self, name: &str) -> Result<&str, Refusal> {
         self.one(name)?.ok_or_else(|| Refusal::missing(name))
+    }
+}
+
+/// The text of a value that is neither a list nor an object.
+fn leaf(name: &str, value: &Tree) -> Result<String, Refusal> {
+    match value {
+        Tree::Null => Ok(String::new()),
+        Tree::Bool(value) => Ok(value.to_string()),
+        Tree::Number(text) | Tree::Text(text) => Ok(text.clone()),
+        Tree::List(_) | Tree::Object(_) => Err(Refusal::new(
+            RefusalKind::Malformed,
+            format!("{name} holds {}; a text or a number is expected", value.kind()),
+        )),
     }
 }
 
