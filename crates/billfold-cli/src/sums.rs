@@ -1,12 +1,13 @@
 //! `billfold sums`: asks the question and writes the answer, its receipt and the rejected rows.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
 use billfold_core::engine::Receipt;
 use billfold_core::{Error, Result};
 
-use crate::args::SumsArgs;
+use crate::args::{AnswerFormat, CsvKind, SumsArgs};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::output::{self, Groups, Told};
@@ -24,6 +25,8 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     // Begun with the first rejected row: by then the inputs are found, and this file is none of them.
     let mut reject_file: Option<NewFile> = None;
     let mut reject_error: Option<Error> = None;
+    // The canonical answer is made for its hash; as a file it is written while it is made.
+    let mut answer_file: Option<NewFile> = None;
     let (mut options, notes) = source::options(&args.source)?;
     for note in notes.iter().chain(&request.notes) {
         reporter.warning(io, note);
@@ -45,6 +48,17 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
                 },
             };
             rejects::write(diagnostic, opened)
+        }));
+    }
+    if request.format == AnswerFormat::Csv && request.csv == CsvKind::Raw && request.output != Target::Stdout
+    {
+        let (file, target) = (&mut answer_file, &request.output);
+        options.on_answer = Some(Box::new(move |bytes| {
+            let file = match file {
+                Some(file) => file,
+                None => file.insert(NewFile::create(target)?),
+            };
+            file.write_all(bytes).map_err(|e| file.write_error(&e))
         }));
     }
     let watched = Arc::clone(&options.progress);
@@ -74,7 +88,9 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
         (None, Some(stored)) => Some(Groups::Stored(stored)),
         (None, None) => None,
     };
-    if let Some(groups) = groups {
+    if let Some(file) = answer_file {
+        files.push(file);
+    } else if let Some(groups) = groups {
         let told = Told {
             groups,
             receipt: &outcome.receipt,

@@ -134,30 +134,28 @@ pub fn push_bytes(line: &mut Vec<u8>, text: &str) {
 
 /// SHA-256 of the canonical form, in lower-case hex: what `sha256sum` says of the printed CSV.
 pub fn answer_sha256(answer: &Answer) -> String {
-    let mut hash = Sha256::new();
-    hash.update(header(answer, push_bytes));
-    let hashed = write_csv_lines(answer, &mut |bytes| {
-        hash.update(bytes);
-        Ok::<(), std::convert::Infallible>(())
-    });
-    match hashed {
-        Ok(()) => hex(hash),
-        Err(never) => match never {},
-    }
+    // Nothing is refused here.
+    told_sha256(answer, None, &mut |_| Ok(())).unwrap_or_default()
 }
 
-/// The same of an answer on disk.
+/// The same, of the answer or of the one on disk that it is the head of; `tell` hears the form as it is hashed.
 ///
-/// Errors: a temporary file that cannot be read.
-pub fn stored_sha256(stored: &StoredAnswer) -> Result<String> {
+/// Errors: what `tell` refuses; a temporary file that cannot be read.
+pub fn told_sha256(
+    answer: &Answer,
+    stored: Option<&StoredAnswer>,
+    tell: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<String> {
     let mut hash = Sha256::new();
-    hash.update(header(stored.head(), push_bytes));
-    stored.each_block(&mut |block| {
-        write_csv_lines(block, &mut |bytes| {
-            hash.update(bytes);
-            Ok(())
-        })
-    })?;
+    let mut hear = |bytes: &[u8]| {
+        hash.update(bytes);
+        tell(bytes)
+    };
+    hear(&header(answer, push_bytes))?;
+    match stored {
+        Some(stored) => stored.each_block(&mut |block| write_csv_lines(block, &mut hear))?,
+        None => write_csv_lines(answer, &mut hear)?,
+    }
     Ok(hex(hash))
 }
 

@@ -37,6 +37,8 @@ pub struct Finished {
     pub n_filtered: u64,
     /// Rows outside the window.
     pub n_outside: u64,
+    /// Per group of the answer its number in the state, where there is one state; empty after `top` or `fill`.
+    pub(super) group_idx: Vec<u32>,
 }
 
 /// Groups as columns of codes, while they are put in order.
@@ -46,6 +48,8 @@ struct Table {
     dims: Vec<Vec<u32>>,
     costs: SumColumn,
     charges: Vec<u64>,
+    /// Of one state alone: per group its number there.
+    numbers: Vec<u32>,
 }
 
 impl Sums {
@@ -96,6 +100,7 @@ impl Sums {
         if query.fill {
             let n_before = table.charges.len();
             fill(&mut table, &mut ordinals, &plan)?;
+            table.numbers.clear();
             is_ordered = table.charges.len() == n_before;
             // What was filled in is numbered behind the periods that were there.
             let (sorted, rank) = ranked(&ordinals);
@@ -153,6 +158,7 @@ impl Sums {
             n_used: tallies.n_used,
             n_filtered: tallies.n_filtered,
             n_outside: tallies.n_outside,
+            group_idx: page.numbers,
         })
     }
 }
@@ -233,6 +239,7 @@ impl Table {
             dims: vec![Vec::new(); n_dims],
             costs: SumColumn::new(),
             charges: Vec::new(),
+            numbers: Vec::new(),
         }
     }
 
@@ -247,6 +254,7 @@ impl Table {
         self.periods.extend_from_slice(&columns[n_dims]);
         self.currencies.extend_from_slice(&columns[n_dims + 1]);
         self.charges.extend_from_slice(&range.charges);
+        self.numbers.extend_from_slice(&range.numbers);
         self.costs.append(&range.costs).map_err(|o| {
             Error::new(crate::error::ErrorKind::Overflow {
                 group: format!("number {} of the answer", o.group),
@@ -269,6 +277,11 @@ impl Table {
             dims: self.dims.iter().map(gather).collect(),
             costs,
             charges: page.iter().map(|g| self.charges[*g as usize]).collect(),
+            numbers: if self.numbers.is_empty() {
+                Vec::new()
+            } else {
+                gather(&self.numbers)
+            },
         })
     }
 }

@@ -83,6 +83,8 @@ pub(super) struct Range {
     pub(super) costs: SumColumn,
     /// Per group its charges.
     pub(super) charges: Vec<u64>,
+    /// Of one state alone: per group its number there.
+    pub(super) numbers: Vec<u32>,
 }
 
 /// Ranks the names of all workers and cuts their groups into ranges.
@@ -439,7 +441,17 @@ fn add_up(states: &[Sums], ranged: &[Ranged], range: usize) -> Result<Range, u64
             .add_gathered(&groups, &state.costs, &from, &mut scratch)
             .map_err(|o| keys[o.group as usize])?;
     }
-    Ok(Range { keys, costs, charges })
+    let numbers = match states {
+        // Every group of one state is there once.
+        [_] => order.iter().map(|(_, _, group)| *group).collect(),
+        _ => Vec::new(),
+    };
+    Ok(Range {
+        keys,
+        costs,
+        charges,
+        numbers,
+    })
 }
 
 impl Gathered {

@@ -13,7 +13,7 @@ use arrow::datatypes::Int32Type;
 use foldhash::fast::RandomState;
 
 use super::slots::Slots;
-use crate::charge::builder::Interner;
+use crate::charge::intern::Interner;
 
 const EMPTY: u32 = u32::MAX;
 /// A name of a dictionary that is to be looked up.

@@ -152,22 +152,49 @@ pub fn push_count(out: &mut Vec<u8>, count: u64) {
     out.extend_from_slice(&text[start..]);
 }
 
-/// Appends `value × 10^-scale` in its canonical form, where 64 bits and 19 decimals hold it; false elsewhere.
+/// Lays out all 19 digits of a piece in front of `end`.
+#[inline]
+fn lay_out_piece(mut piece: u64, text: &mut [u8; 40], end: usize) {
+    let mut at = end;
+    for _ in 0..PIECE_DIGITS / 2 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&PAIRS[(piece % 100) as usize]);
+        piece /= 100;
+    }
+    text[at - 1] = b'0' + (piece % 10) as u8;
+}
+
+/// Appends `value × 10^-scale` in its canonical form, where 38 digits and 38 decimals hold it; false elsewhere.
 #[inline]
 pub(super) fn push_canonical(out: &mut Vec<u8>, value: i128, scale: u8) -> bool {
     let scale = usize::from(scale);
-    let Ok(magnitude) = u64::try_from(value.unsigned_abs()) else {
-        return false;
-    };
-    let mut text = [0; 20];
-    if scale >= text.len() {
-        return false;
-    }
+    let magnitude = value.unsigned_abs();
     if magnitude == 0 {
         out.push(b'0');
         return true;
     }
-    let start = lay_out(magnitude, &mut text);
+    let mut text = [b'0'; 40];
+    let (high, low) = match u64::try_from(magnitude) {
+        Ok(low) => (0, low),
+        Err(_) => match u64::try_from(magnitude / u128::from(PIECE)) {
+            Ok(high) if high < PIECE => (high, (magnitude % u128::from(PIECE)) as u64),
+            _ => return false,
+        },
+    };
+    if scale > 2 * PIECE_DIGITS {
+        return false;
+    }
+    let mut digits = [0; 20];
+    let mut start = text.len();
+    if high > 0 {
+        lay_out_piece(low, &mut text, start);
+        start -= PIECE_DIGITS;
+    }
+    let first = lay_out(if high > 0 { high } else { low }, &mut digits);
+    let n_first = digits.len() - first;
+    text[start - n_first..start].copy_from_slice(&digits[first..]);
+    start -= n_first;
+
     if value < 0 {
         out.push(b'-');
     }
@@ -183,11 +210,8 @@ pub(super) fn push_canonical(out: &mut Vec<u8>, value: i128, scale: u8) -> bool 
     }
     if end > point {
         out.push(b'.');
-        // Decimals in front of the first digit.
-        for _ in point..start {
-            out.push(b'0');
-        }
-        out.extend_from_slice(&text[start.max(point)..end]);
+        // What stands in front of the first digit is zeros.
+        out.extend_from_slice(&text[point..end]);
     }
     true
 }
@@ -261,7 +285,12 @@ mod tests {
     #[test]
     fn short_numbers_are_laid_out_as_all_numbers_are() {
         let mut values = vec![0i128, 1, 9, 10, 99, 100, 12345, 1_000_000, i128::from(u64::MAX)];
-        values.extend((0..19).map(|n| 7 * 10i128.pow(n)));
+        values.extend((0..38).map(|n| 7 * 10i128.pow(n)));
+        values.extend([
+            i128::from(u64::MAX) * 977,
+            i128::from(PIECE) * i128::from(PIECE) - 1,
+            i128::MAX - 1,
+        ]);
         for value in values.iter().flat_map(|v| [*v, -v, v + 1]) {
             for scale in 0..=38 {
                 let mut out = Vec::new();
@@ -273,7 +302,7 @@ mod tests {
                         "{value} {scale}"
                     );
                 } else {
-                    assert!(scale > 19 || value.unsigned_abs() > u128::from(u64::MAX));
+                    assert!(value.unsigned_abs() >= u128::from(PIECE) * u128::from(PIECE));
                 }
             }
         }

@@ -19,7 +19,7 @@ pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, rescale};
 pub use column::{GroupOverflow, SumColumn};
 pub use currency::Currency;
 pub use digits::push_count;
-pub use parse::parse_cell;
+pub use parse::{parse_cell, parse_short};
 pub use prorate::{share_between, share_until};
 pub use remainder::largest_remainder;
 pub use rounding::Rounding;

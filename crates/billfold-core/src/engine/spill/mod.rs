@@ -240,6 +240,7 @@ pub(super) fn finish(mut states: Vec<Sums>) -> Result<Finished> {
         n_used: tallies.n_used,
         n_filtered: tallies.n_filtered,
         n_outside: tallies.n_outside,
+        group_idx: Vec::new(),
     })
 }
 
