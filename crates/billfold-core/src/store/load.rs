@@ -410,7 +410,9 @@ impl Loaded {
 
         let place_of = Place::new(&self.piles);
         let mut start = Packer::default();
-        rows.iter().for_each(|row| start.push_int(starts[*row as usize]));
+        for row in &rows {
+            start.push_int(starts[*row as usize]);
+        }
         let start = start.finish();
         drop(starts);
         let pack = |column: &(dyn Fn(&Pile) -> &Packed + Sync)| -> Packed {
