@@ -24,7 +24,7 @@ use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{NotRead, Source, expand};
 use crate::query::ChargeQuery;
 
-use charges::Fold;
+pub(crate) use charges::Fold;
 pub use charges::{Answered, Charges, Extent, Files};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
 
@@ -181,7 +181,9 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     let plan = Arc::new(Plan::new(query)?);
     let allow_rejects = options.allow_rejects;
     let on_reject = options.on_reject.take();
-    let ran = fold_files_telling(inputs, &plan, options, on_reject, || Sums::new(Arc::clone(&plan)))?;
+    let ran = fold_files_telling(inputs, &plan, &options, on_reject, || {
+        Sums::new(Arc::clone(&plan))
+    })?;
     let ((), finished, account) = ran.settle(&plan)?;
     let Account {
         mut receipt,
@@ -222,7 +224,7 @@ pub(crate) struct Account {
 pub(crate) fn fold_files<F: Fold>(
     inputs: &[String],
     plan: &Plan,
-    options: RunOptions<'_>,
+    options: &RunOptions<'_>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
     fold_files_telling(inputs, plan, options, None, new)
@@ -231,11 +233,11 @@ pub(crate) fn fold_files<F: Fold>(
 fn fold_files_telling<F: Fold>(
     inputs: &[String],
     plan: &Plan,
-    options: RunOptions<'_>,
+    options: &RunOptions<'_>,
     mut sink: Option<RejectSink<'_>>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
-    let opened = open(inputs, &options, &plan.hint)?;
+    let opened = open(inputs, options, &plan.hint)?;
     check_dimensions(plan, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
@@ -290,7 +292,7 @@ fn fold_files_telling<F: Fold>(
 
 impl<F: Fold> Ran<F> {
     /// Finishes the fold and balances its account.
-    fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
+    pub(crate) fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
         let Ran {
             fold,
             ready,
