@@ -58,9 +58,11 @@ const CRATES: &[(&str, &[&str])] = &[
             "billfold-api",
             "billfold-testkit",
             "billfold-report",
+            "billfold-serve",
         ],
     ),
     ("crates/billfold-report", &["billfold-core"]),
+    ("crates/billfold-serve", &["billfold-core", "billfold-api"]),
     (
         "tests",
         &[
@@ -69,6 +71,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "billfold-cli",
             "billfold-testkit",
             "billfold-report",
+            "billfold-serve",
         ],
     ),
     (
@@ -79,6 +82,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "billfold-cli",
             "billfold-testkit",
             "billfold-report",
+            "billfold-serve",
         ],
     ),
 ];

@@ -1,0 +1,5 @@
+//! billfold-serve: the vendors' billing actions over HTTP, with the vendors' signatures.
+
+#![forbid(unsafe_code)]
+
+pub mod sign;
