@@ -57,12 +57,17 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+mod call;
 pub mod fault;
 pub mod get_charge_sums;
 pub mod number;
+pub mod params;
+mod qingcloud;
 pub mod settings;
 pub mod wire;
 
+pub use answer::{actions, answer};
+pub use call::end_of_data;
 pub use fault::{Refusal, RefusalKind};
 pub use settings::Settings;
 pub use wire::{Dialect, Method, Scope, WireFault, WireRequest, WireResponse};
