@@ -23,6 +23,12 @@ const CORE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "store",
+        &[
+            "error", "money", "time", "charge", "query", "engine", "dataset", "store",
+        ],
+    ),
+    (
         "convert",
         &[
             "error", "money", "time", "charge", "ingest", "engine", "dataset", "convert",

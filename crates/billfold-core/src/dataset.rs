@@ -24,7 +24,7 @@ use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{NotRead, Source, expand};
 use crate::query::ChargeQuery;
 
-use charges::Fold;
+pub(crate) use charges::Fold;
 pub use charges::{Answered, Charges, Extent, Files};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
 
@@ -290,7 +290,7 @@ fn fold_files_telling<F: Fold>(
 
 impl<F: Fold> Ran<F> {
     /// Finishes the fold and balances its account.
-    fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
+    pub(crate) fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
         let Ran {
             fold,
             ready,

@@ -43,6 +43,7 @@ pub mod ingest;
 pub mod money;
 pub mod query;
 pub mod reconcile;
+pub mod store;
 pub mod time;
 
 pub use error::{Error, ErrorClass, ErrorKind, Result};

@@ -110,6 +110,13 @@ impl FactsPlan {
     }
 }
 
+impl FactsPlan {
+    /// The text columns of a batch that are read beside groups and filters.
+    pub(crate) fn texts_read(&self) -> &[usize] {
+        &self.attributes
+    }
+}
+
 pub(super) fn refuse_billing_clock(plan: &Plan) -> Result<()> {
     if plan.query.clock == Clock::Billing {
         return Err(
