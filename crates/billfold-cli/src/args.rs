@@ -2,6 +2,8 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+pub(crate) mod serve;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -76,6 +78,9 @@ pub(crate) enum Command {
     /// Write a seeded bill to try things on
     #[command(after_help = EXIT_CODES)]
     Gen(Box<GenArgs>),
+    /// Answer the vendors' billing actions over HTTP
+    #[command(after_help = EXIT_CODES)]
+    Serve(Box<serve::ServeArgs>),
     /// List the export formats that are known, or print one as a mapping file
     Formats(FormatsArgs),
     /// List the columns that one can group and filter by

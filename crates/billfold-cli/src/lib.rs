@@ -29,6 +29,7 @@ mod receipt;
 mod reconcile;
 mod rejects;
 mod request;
+mod serve;
 mod sink;
 mod source;
 mod sums;
@@ -82,6 +83,7 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),
         Command::Reconcile(args) => reconcile::run(args, io, *reporter),
+        Command::Serve(args) => serve::run(args, io, *reporter),
         Command::Gen(args) => generate::run(args, io),
         Command::Formats(args) => lists::formats(args, io),
         Command::Dimensions => lists::dimensions(io),

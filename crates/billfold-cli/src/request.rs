@@ -149,7 +149,7 @@ fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Resu
 }
 
 /// `--set NAME=SOURCE`, all at once: none of them reads what another one wrote.
-fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>) -> Result<()> {
+pub(crate) fn parse_sets(sets: &[String]) -> Result<Vec<(String, DimensionSource)>> {
     let mut known: Vec<(String, DimensionSource)> = Vec::new();
     for text in sets {
         let (name, source) = parse_set(text)?;
@@ -168,7 +168,11 @@ fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>)
             );
         }
     }
-    for (name, source) in &known {
+    Ok(known)
+}
+
+fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>) -> Result<()> {
+    for (name, source) in &parse_sets(sets)? {
         if name == schema::BILLING_CURRENCY {
             query.default_currency = Some(currency(source)?);
             continue;
@@ -205,7 +209,7 @@ fn parse_set(text: &str) -> Result<(String, DimensionSource)> {
     Ok((name, source))
 }
 
-fn currency(source: &DimensionSource) -> Result<Currency> {
+pub(crate) fn currency(source: &DimensionSource) -> Result<Currency> {
     let code = match source {
         DimensionSource::Text(code) => Currency::parse(code.as_bytes()),
         _ => None,
