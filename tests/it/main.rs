@@ -29,6 +29,7 @@ mod catalogue_f;
 mod catalogue_g;
 mod catalogue_i;
 mod catalogue_j;
+mod catalogue_l;
 mod catalogue_n;
 mod convert;
 mod determinism;
