@@ -5,7 +5,8 @@
 //! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
 //! of file, `convert` an answer before and after a conversion, `laws` the answers with each other,
-//! `charges` facts, rows and the store with a loop over rows and with each other; `asked` is the question in the oracle's and the engine's words.
+//! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
+//! examples, `wire` calls their actions; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,7 @@ mod catalogue_f;
 mod catalogue_g;
 mod catalogue_i;
 mod catalogue_j;
+mod catalogue_l;
 mod catalogue_n;
 mod charges;
 mod convert;
@@ -42,4 +44,6 @@ mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod pages;
 mod support;
+mod wire;

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
 
+mod api;
 mod args;
 mod check;
 mod convert;
@@ -79,6 +80,7 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
     reporter.quiet = cli.quiet;
     match &cli.command {
         Command::Sums(args) => sums::run(args, io, *reporter),
+        Command::Api(args) => api::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),
