@@ -17,9 +17,13 @@ const CORE: &[(&str, &[&str])] = &[
     ("query", &["error", "money", "time", "charge", "query"]),
     ("engine", &["error", "money", "time", "charge", "query", "engine"]),
     (
+        "lookup",
+        &["error", "time", "charge", "ingest", "query", "engine", "lookup"],
+    ),
+    (
         "dataset",
         &[
-            "error", "money", "time", "charge", "query", "ingest", "engine", "dataset",
+            "error", "money", "time", "charge", "query", "ingest", "engine", "lookup", "dataset",
         ],
     ),
     (

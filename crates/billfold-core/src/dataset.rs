@@ -19,6 +19,7 @@ use crate::ingest::guard::MAX_EXPAND;
 use crate::ingest::inspect::Findings;
 use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{NotRead, Source, expand};
+use crate::lookup::{LookupState, Lookups};
 use crate::money::Totals;
 use crate::query::ChargeQuery;
 
@@ -40,6 +41,8 @@ pub struct RunOptions<'a> {
     pub encoding: Option<String>,
     /// Whether files of zero bytes, and cost columns without a value, are nothing to stop for.
     pub allow_empty: bool,
+    /// Tables that add dimensions to the charges.
+    pub lookups: Lookups,
     /// What to do with several deliveries of one month.
     pub delivery: Delivery,
     /// How many times its packed bytes a file may come to, once past 64 MiB.
@@ -64,6 +67,7 @@ impl Default for RunOptions<'_> {
             delimiter: None,
             encoding: None,
             allow_empty: false,
+            lookups: Lookups::default(),
             delivery: Delivery::Sure,
             max_expand: MAX_EXPAND,
             chunk_bytes: 1 << 18,
@@ -152,11 +156,12 @@ impl Outcome {
 /// Errors: everything in [`crate::error::ErrorKind`] but rejected rows, which are part of the outcome.
 pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) -> Result<Outcome> {
     let plan = Arc::new(Plan::new(query)?);
-    let opened = open(inputs, &options, &plan.hint)?;
-    check_dimensions(&plan, &opened.bills)?;
+    let lookups = options.lookups.bind(&plan.hint);
+    let opened = open(inputs, &options, lookups.hint())?;
+    check_dimensions(lookups.hint(), &options.lookups, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
-        let bill_plan = BillPlan::new(&plan.hint, &bill)?;
+        let bill_plan = BillPlan::new(lookups.hint(), &bill)?;
         ready.push(Ready {
             bill,
             plan: bill_plan,
@@ -164,7 +169,8 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     }
 
     let n_workers = workers(options.threads);
-    let mut states: Vec<Sums> = (0..n_workers).map(|_| Sums::new(Arc::clone(&plan))).collect();
+    let new_state = |_| (Sums::new(Arc::clone(&plan)), lookups.state());
+    let mut states: Vec<(Sums, LookupState)> = (0..n_workers).map(new_state).collect();
     let mut shown = Vec::new();
     let mut sink = options.on_reject.take();
     let mut on_reject = |diagnostic: Diagnostic| -> Result<()> {
@@ -186,11 +192,15 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         &mut states,
         &on_rows,
         &mut on_reject,
-        |state: &mut Sums, batch| state.update(batch),
+        |(sums, state): &mut (Sums, LookupState), batch| {
+            let batch = lookups.apply(batch, state)?;
+            sums.update(&batch)
+        },
     )?;
 
     check_views(views_of(&ready, &reports))?;
 
+    let (states, lookup_states): (Vec<Sums>, Vec<LookupState>) = states.into_iter().unzip();
     let mut states = states.into_iter();
     let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
     for state in states {
@@ -200,6 +210,7 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     let finished = merged.finish()?;
     check_rows(&ready, &reports)?;
     let mut receipt = account(&ready, &reports, &finished)?;
+    receipt.lookups = lookups.receipts(&lookup_states);
     receipt.left_out = opened
         .left_out
         .into_iter()
@@ -213,6 +224,9 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         receipt.answer_sha256 = answer_sha256(&finished.answer);
     }
     let mut warnings = opened.warnings;
+    for table in lookups.unused() {
+        warnings.push(format!("{table}: the question names none of the table's columns"));
+    }
     for Ready { bill, .. } in &ready {
         warnings.extend(
             bill.notes
@@ -329,11 +343,12 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint)
     Ok(opened)
 }
 
-/// A dimension in an export's own spelling must be a column of some file; a schema column may be absent
+/// A dimension in an export's own spelling must be a column of some file or lookup; a schema column may be absent
 /// everywhere and is empty then.
-fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
-    for name in &plan.hint.text {
+fn check_dimensions(hint: &ScanHint, lookups: &Lookups, bills: &[Bill]) -> Result<()> {
+    for name in &hint.text {
         if schema::column(name).is_some()
+            || lookups.offers(name)
             || bills
                 .iter()
                 .any(|bill| bill.binding.find(name).is_some() || bill.source.partition(name).is_some())
@@ -341,11 +356,15 @@ fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
             continue;
         }
         let offered = || {
-            schema::COLUMNS.iter().map(|c| c.name).chain(
-                bills
-                    .iter()
-                    .flat_map(|b| b.binding.headers.names.iter().map(String::as_str)),
-            )
+            schema::COLUMNS
+                .iter()
+                .map(|c| c.name)
+                .chain(lookups.columns())
+                .chain(
+                    bills
+                        .iter()
+                        .flat_map(|b| b.binding.headers.names.iter().map(String::as_str)),
+                )
         };
         let near = near_names(name, offered());
         let hint = if near.is_empty() {

@@ -240,6 +240,22 @@ impl ChargeBatch {
         Ok(ChargeBatch { rows, ..*self })
     }
 
+    /// The same charges with other texts, one column for each of the hint.
+    pub fn with_texts(&self, texts: Vec<DictionaryArray<Int32Type>>) -> Result<Self> {
+        if texts.len() != self.n_text {
+            return Err(Error::bug(
+                "a batch cannot take more or fewer text columns than it has",
+            ));
+        }
+        let mut columns = self.rows.columns().to_vec();
+        for (column, text) in columns[3..].iter_mut().zip(texts) {
+            *column = Arc::new(text);
+        }
+        let rows = RecordBatch::try_new(self.rows.schema(), columns)
+            .map_err(|e| Error::bug(format!("a batch with other texts: {e}")))?;
+        Ok(ChargeBatch { rows, ..*self })
+    }
+
     /// The batch as Arrow sees it.
     pub fn record_batch(&self) -> &RecordBatch {
         &self.rows

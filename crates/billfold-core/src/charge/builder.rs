@@ -52,6 +52,12 @@ impl Interner {
         &self.bytes[self.offsets[code]..self.offsets[code + 1]]
     }
 
+    /// The code of a string that is known already.
+    pub fn find(&self, text: &[u8]) -> Option<i32> {
+        let hash = self.hasher.hash_one(text);
+        self.table.find(hash, |code| self.get(*code) == text).copied()
+    }
+
     /// The code of a string.
     pub fn intern(&mut self, text: &[u8]) -> i32 {
         let hash = self.hasher.hash_one(text);
@@ -72,8 +78,8 @@ impl Interner {
         code
     }
 
-    /// The strings as an Arrow array; `map` may replace a string by another.
-    fn finish(&self, map: impl Fn(&[u8]) -> Option<&'static str>) -> Result<StringArray> {
+    /// The strings as an Arrow array; `map` may replace a string by another. All must be UTF-8.
+    pub fn finish(&self, map: impl Fn(&[u8]) -> Option<&'static str>) -> Result<StringArray> {
         let replaced = (0..self.len()).any(|code| map(self.get(code as i32)).is_some());
         if replaced {
             let text = |code: usize| -> Result<&str> {

@@ -17,5 +17,5 @@ pub use answer::{Answer, AnswerRow, KeyColumn};
 pub use canonical::{answer_sha256, write_csv};
 pub use finish::Finished;
 pub use plan::Plan;
-pub use receipt::{CostAccount, Receipt, RowAccount, SourceReceipt, UnreadSource};
+pub use receipt::{CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt, UnreadSource};
 pub use sums::Sums;

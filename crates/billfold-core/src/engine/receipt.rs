@@ -5,7 +5,7 @@
 //! adds what it decoded, the engine what it grouped, filtered and left out. A receipt that does not
 //! balance is an error, never an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -28,6 +28,8 @@ pub struct Receipt {
     pub notes: BTreeMap<&'static str, u64>,
     /// Files that were found and not read, and why: superseded deliveries, what no manifest lists.
     pub left_out: Vec<UnreadSource>,
+    /// One account per lookup table that the question needed, in the order given.
+    pub lookups: Vec<LookupReceipt>,
     /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
     pub answer_sha256: String,
 }
@@ -49,6 +51,72 @@ pub struct SourceReceipt {
     pub blank_lines: u64,
     /// Cost read, the readable part of the rejected rows with it.
     pub cost_read: Totals,
+}
+
+/// What a lookup table came to. It adds texts to charges and touches no cost.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LookupReceipt {
+    /// The table as it was named to us.
+    pub source: Arc<str>,
+    /// The dimension that it is keyed by.
+    pub key: String,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Distinct keys of the table.
+    pub keys: u64,
+    /// Charges whose key stands in the table, at their time, with one meaning.
+    pub matched: u64,
+    /// Charges for which rows of the table contradict each other.
+    pub ambiguous: u64,
+    /// Charges whose key stands in the table, but for another time.
+    pub out_of_dates: u64,
+    /// Charges whose key does not stand in the table.
+    pub unmatched: u64,
+    /// Charges without a key.
+    pub without_key: u64,
+    /// The keys of the unmatched charges.
+    pub unmatched_keys: KeySet,
+    /// The keys of the ambiguous charges.
+    pub ambiguous_keys: KeySet,
+    /// Per column that the question needed, the charges that took their value from the table.
+    pub filled: Vec<(String, u64)>,
+}
+
+impl LookupReceipt {
+    /// Charges that were looked up, one way or the other.
+    pub fn n_charges(&self) -> u64 {
+        self.matched + self.ambiguous + self.out_of_dates + self.unmatched + self.without_key
+    }
+}
+
+/// Distinct keys, the least of them in byte order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeySet {
+    /// At most [`KeySet::MAX`].
+    pub keys: BTreeSet<Box<str>>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl KeySet {
+    /// Keys that are kept, so that a table that does not fit takes no memory of its own.
+    pub const MAX: usize = 1 << 16;
+
+    /// Adds a key.
+    pub fn insert(&mut self, key: &str) {
+        if self.keys.insert(key.into()) && self.keys.len() > Self::MAX {
+            self.keys.pop_last();
+            self.more = true;
+        }
+    }
+
+    /// Adds another's keys.
+    pub fn merge(&mut self, other: &KeySet) {
+        self.more |= other.more;
+        for key in &other.keys {
+            self.insert(key);
+        }
+    }
 }
 
 /// A file that was found and not read.
@@ -102,6 +170,14 @@ impl Receipt {
         let r = &self.rows;
         if r.read != r.used + r.filtered + r.outside_window + r.rejected {
             return Err(Error::bug(format!("the receipt's rows do not balance: {r:?}")));
+        }
+        if let Some(lookup) = self.lookups.iter().find(|l| l.n_charges() != r.read - r.rejected) {
+            return Err(Error::bug(format!(
+                "the lookups of {} do not balance: {} of {} charges",
+                lookup.source,
+                lookup.n_charges(),
+                r.read - r.rejected
+            )));
         }
         let c = &self.cost;
         let mut sides = Totals::default();
