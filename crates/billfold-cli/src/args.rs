@@ -122,6 +122,15 @@ pub(crate) struct SourceArgs {
     pub(crate) threads: Option<String>,
 }
 
+/// Tables that add dimensions to the charges.
+#[derive(Debug, Args)]
+pub(crate) struct LookupArgs {
+    /// Dimensions from a table of yours (CSV, JSON or Parquet), keyed by resource_id, user_id, project_id, …;
+    /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
+    #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
+    pub(crate) lookup: Vec<String>,
+}
+
 /// Where the answer goes.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
@@ -139,6 +148,9 @@ pub(crate) struct OutputArgs {
 pub(crate) struct SumsArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
 
     /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
     #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]

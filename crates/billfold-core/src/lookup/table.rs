@@ -70,7 +70,14 @@ pub(super) struct ValueColumn {
 impl LookupTable {
     /// Reads a table from its file.
     pub(super) fn read(spec: &LookupSpec, zone: Tz, encoding: Option<&str>) -> Result<Self> {
-        Self::of(&TextTable::read(&spec.path, encoding)?, spec.key.as_ref(), zone)
+        // The encoding is the bills'; a table of one's own is UTF-8 more often than not.
+        let table = match TextTable::read(&spec.path, None) {
+            Err(e) if encoding.is_some() && e.kind().code() == "enc.utf8" => {
+                TextTable::read(&spec.path, encoding)?
+            }
+            read => read?,
+        };
+        Self::of(&table, spec.key.as_ref(), zone)
     }
 
     /// Takes a table that was read.
