@@ -9,5 +9,5 @@ pub mod builder;
 pub mod hint;
 pub mod schema;
 
-pub use batch::{ChargeBatch, MoneyColumn, RowCounts};
+pub use batch::{ChargeBatch, MeasureColumn, MoneyColumn, RowCounts};
 pub use hint::{Clock, CostMetric, ScanHint};

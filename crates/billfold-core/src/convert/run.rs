@@ -54,7 +54,7 @@ impl Run {
         let columns = layout.columns.iter().map(|column| match column.kind() {
             ColumnKind::Text | ColumnKind::Tags => Kept::Text(Interner::default(), Vec::new()),
             ColumnKind::Time => Kept::Time(Vec::new()),
-            ColumnKind::Money => Kept::Money(MoneyBuilder::with_capacity(0)),
+            ColumnKind::Money | ColumnKind::Number => Kept::Money(MoneyBuilder::with_capacity(0)),
         });
         Run {
             start: Vec::new(),

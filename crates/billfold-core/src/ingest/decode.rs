@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::ingest::amounts;
 use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, TextArray, lossy};
 use crate::ingest::delivery::partition;
+use crate::ingest::measures;
 use crate::ingest::plan::{BoundCondition, BoundRule, CostPlan, DecodePlan, TagPlan};
 use crate::ingest::tags;
 use crate::money::{Amount, AmountError, Currency, ExactSum};
@@ -69,6 +70,9 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
     let mut text = Vec::with_capacity(plan.text.len());
     for (name, column) in &plan.text {
         let array = match column {
+            Some(column) if measures::is_time(name) => {
+                measures::instants_as_text(cells, plan, name, *column, &judged, &mut counts)?
+            }
             Some(column) => match cells.text_column(*column, &plan.rules) {
                 Some(array) => array?,
                 None => texts(cells, plan, *column, &judged)?,
@@ -82,6 +86,8 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         None => None,
     };
 
+    let measures = measures::columns(cells, plan, &judged, &mut counts)?;
+
     let parts = BatchParts {
         start,
         end: plan.keep_end.then_some(end),
@@ -90,7 +96,7 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         text,
         tags,
     };
-    let mut batch = ChargeBatch::new(parts)?;
+    let mut batch = ChargeBatch::new(parts)?.with_measures(measures)?;
     if !judged.is_clean() {
         batch = batch.filter(&judged.keep())?;
     }
@@ -509,6 +515,10 @@ pub(crate) fn amount_of<C: Cells>(
         return cells.amount(row, column, &plan.rules, scratch);
     };
     let cell = cells.cell(row, list.list, scratch);
+    if list.is_object {
+        return amounts::member_amount(cell, &list.member)
+            .map_err(|error| Fault::amount(error, list.list, cell));
+    }
     amounts::sum_of_list(cell, &list.member)
         .map(Some)
         .map_err(|error| Fault {

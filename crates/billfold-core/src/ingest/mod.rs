@@ -3,7 +3,7 @@
 //! `source` finds and opens files, `archive` their members, `delivery` knows what supersedes what,
 //! `guard` watches what is read, `text` unpacks and decodes them to UTF-8, `formats` says what their
 //! columns mean, `plan` lays a question's hint over them, the carriers (`csv`, `json`, `parquet`) cut
-//! them into chunks and give their cells, `decode` turns cells into batches, `bill` puts this together
+//! them into chunks and give their cells, `decode` turns cells into batches (numbers beside the cost in `measures`, their `units`), `bill` puts this together
 //! for one file and `scan` for many files on many threads. `table` reads files that are no bills, as text.
 //! Nothing here knows questions or answers.
 
@@ -21,6 +21,7 @@ pub mod guard;
 pub mod inspect;
 pub mod json;
 pub(crate) mod json_bill;
+pub(crate) mod measures;
 pub(crate) mod parquet_bill;
 pub(crate) mod parquet_cells;
 mod parquet_thrift;
@@ -31,4 +32,5 @@ pub mod source;
 pub mod table;
 pub(crate) mod tags;
 pub(crate) mod text;
+pub(crate) mod units;
 pub(crate) mod visit;

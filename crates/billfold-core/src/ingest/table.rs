@@ -55,7 +55,7 @@ impl TextTable {
             _ => return Err(Error::file("source.type", "a table is one file").in_source(&named)),
         };
         let bill = open(source, encoding).map_err(|e| e.in_source(&source.name))?;
-        read(bill).map_err(|e| e.in_source(&source.name))
+        read(&bill).map_err(|e| e.in_source(&source.name))
     }
 
     /// The distinct texts of a column.
@@ -134,8 +134,12 @@ fn open(source: &Source, encoding: Option<&str>) -> Result<Bill> {
                 .map(|n| normalised_header(n))
                 .collect();
             seen.sort_unstable();
-            if let Some(twice) = seen.windows(2).find(|w| w[0] == w[1] && !w[0].is_empty()) {
-                let message = format!("two columns of a table are spelled alike: {}", twice[0]);
+            let twice = seen
+                .iter()
+                .zip(seen.iter().skip(1))
+                .find(|(a, b)| a == b && !a.is_empty());
+            if let Some((twice, _)) = twice {
+                let message = format!("two columns of a table are spelled alike: {twice}");
                 return Err(Error::file("schema.dup_column", message));
             }
             Ok(*bill)
@@ -152,7 +156,7 @@ fn separator(source: &Source, encoding: Option<&str>) -> Result<Option<u8>> {
     Ok(sniff_header(&head.sample, head.whole).best_delimiter())
 }
 
-fn read(bill: Bill) -> Result<TextTable> {
+fn read(bill: &Bill) -> Result<TextTable> {
     let hint = ScanHint {
         text: Vec::new(),
         tags: false,
@@ -161,6 +165,8 @@ fn read(bill: Bill) -> Result<TextTable> {
         default_currency: None,
         window: Window::ALL,
         spans: false,
+        ends: false,
+        measures: Vec::new(),
     };
     let n_columns = bill.n_headers();
     let mut table = TextTable {
@@ -169,14 +175,14 @@ fn read(bill: Bill) -> Result<TextTable> {
         columns: (0..n_columns).map(|_| TextBuilder::with_capacity(0)).collect(),
         n_rows: 0,
     };
-    let Some(mut plan) = BillPlan::new(&hint, &bill)? else {
+    let Some(mut plan) = BillPlan::new(&hint, bill)? else {
         return Ok(table);
     };
     plan.add_columns(&(0..n_columns).collect::<Vec<_>>());
     let mut stream = bill.stream(&plan)?;
     let mut worker = Worker::default();
     let mut n_bytes = 0;
-    while let Some(task) = stream.next_task(&bill, None)? {
+    while let Some(task) = stream.next_task(bill, None)? {
         let found = std::cell::RefCell::new((&mut table, &mut n_bytes));
         bill.visit(&plan, &task, &mut worker, |_| Reading { into: &found })?;
     }

@@ -92,11 +92,7 @@ impl Lookups {
                     KeyAt::Tag(key.clone())
                 }
                 DimensionSource::Column(name) | DimensionSource::Text(name) => {
-                    let known = hint.text.iter().position(|n| n == name);
-                    KeyAt::Text(known.unwrap_or_else(|| {
-                        hint.text.push(name.clone());
-                        hint.text.len() - 1
-                    }))
+                    KeyAt::Text(hint.want_text(name))
                 }
                 DimensionSource::TagId => continue,
             };

@@ -26,6 +26,8 @@ fn hint(names: &[&str]) -> ScanHint {
         default_currency: None,
         window: Window::ALL,
         spans: false,
+        ends: false,
+        measures: Vec::new(),
     }
 }
 
@@ -277,7 +279,7 @@ fn a_table_that_no_dimension_needs_is_not_asked() {
 fn unmatched_keys_beyond_the_limit_take_no_memory() {
     let mut one = crate::engine::KeySet::default();
     for i in 0..crate::engine::KeySet::MAX + 5 {
-        one.insert(&format!("{:08}", i));
+        one.insert(&format!("{i:08}"));
     }
     assert!(one.more && one.keys.len() == crate::engine::KeySet::MAX);
     assert_eq!(one.keys.first().map(|k| &**k), Some("00000000"));
