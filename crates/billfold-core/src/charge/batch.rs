@@ -10,7 +10,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, Int32Array, MapArray,
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, Int32Type, Schema, TimeUnit, TimestampMicrosecondType,
     i256,
@@ -450,7 +450,11 @@ impl<'a> TagColumn<'a> {
 }
 
 /// A cost column of 38 digits. `mantissas` of null rows must be 0.
-pub fn narrow_cost(mantissas: Vec<i128>, scale: u8, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+pub fn narrow_cost(
+    mantissas: impl Into<ScalarBuffer<i128>>,
+    scale: u8,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
     let array = Decimal128Array::new(mantissas.into(), nulls)
         .with_precision_and_scale(38, scale as i8)
         .map_err(|e| Error::bug(format!("a cost column of scale {scale}: {e}")))?;

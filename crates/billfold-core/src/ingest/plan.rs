@@ -290,12 +290,20 @@ impl CellReading {
         }
     }
 
+    /// Whether ends are written as the first instant behind the period.
+    pub(crate) fn ends_are_exclusive(&self) -> bool {
+        self.ends == Ends::Exclusive
+    }
+
     /// The first instant behind a period whose end is written as this instant.
     #[inline]
     pub(crate) fn end(&self, end: i64) -> i64 {
         const SECOND: i64 = 1_000_000;
+        if self.ends == Ends::Exclusive {
+            return end;
+        }
         let second = end.rem_euclid(60 * SECOND);
-        if self.ends == Ends::Exclusive || second < 59 * SECOND {
+        if second < 59 * SECOND {
             return end;
         }
         end.saturating_add(60 * SECOND - second)

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::charge::builder::{Interner, TextBuilder};
+use crate::charge::builder::TextBuilder;
+use crate::charge::intern::Interner;
 use crate::charge::schema::{BILLED_COST, CHARGE_PERIOD_START, normalised_header};
 use crate::charge::{Clock, CostMetric, ScanHint};
 use crate::error::{Error, Location, Result};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 
 use super::{KeySpec, LookupSpec, is_key};
-use crate::charge::builder::Interner;
+use crate::charge::intern::Interner;
 use crate::charge::schema::{self, ColumnKind, normalised_header};
 use crate::error::{Error, Result};
 use crate::ingest::formats::near_names;
