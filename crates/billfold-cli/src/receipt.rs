@@ -63,12 +63,10 @@ fn lookup(receipt: &LookupReceipt) -> String {
         Printable(&receipt.key),
         receipt.matched
     );
-    let of = |keys: &KeySet| {
-        format!(
-            "of {}{} keys",
-            if keys.more { "more than " } else { "" },
-            keys.keys.len()
-        )
+    let of = |keys: &KeySet| match (keys.keys.len(), keys.more) {
+        (1, _) => "1 key".to_owned(),
+        (n, false) => format!("{n} keys"),
+        (n, true) => format!("more than {n} keys"),
     };
     let others = [
         (receipt.unmatched, "not in it", of(&receipt.unmatched_keys)),

@@ -147,6 +147,42 @@ fn filters_windows_and_sets_reach_the_engine() {
 }
 
 #[test]
+fn a_lookup_adds_dimensions_and_its_account() {
+    let folder = Folder::new("lookup");
+    fs::write(folder.path("zones.csv"), "zone,site,since\na,Athens,\nc,Cairo,\n").unwrap();
+    let ran = folder.run("sums @bill.csv --lookup @zones.csv --by site -f json");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("zones.csv by zone_id: 2 charges matched + 1 not in it (1 key)"),
+        "{}",
+        ran.err
+    );
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(json["groups"][0]["by"]["site"], "");
+    let lookup = &json["receipt"]["lookups"][0];
+    assert_eq!(lookup["charges"]["unmatched"], 1);
+    assert_eq!(lookup["unmatched_keys"]["first"][0], "b");
+    assert_eq!(lookup["filled"]["site"], 2);
+
+    let ran = folder.run("sums @bill.csv --lookup @zones.csv --by service_name");
+    assert!(
+        ran.err.contains("warning: ") && ran.err.contains("names none of the table's columns"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        folder.run("sums @bill.csv --lookup @zones.csv:key=tag_id").code,
+        2
+    );
+    assert_eq!(
+        folder.run("sums @bill.csv --lookup @zones.csv:key=user_id").code,
+        4
+    );
+    assert_eq!(folder.run("sums @bill.csv --lookup @nowhere.csv").code, 6);
+}
+
+#[test]
 fn the_receipt_is_whole_in_json_and_in_its_file() {
     let folder = Folder::new("receipt");
     let ran = folder.run("sums @bill.csv -q -f json --by zone_id --receipt @receipt.json");
