@@ -186,6 +186,37 @@ fn facts_and_rows_have_the_dimensions_of_a_table_too() {
 }
 
 #[test]
+fn sizes_come_from_a_table_where_the_bill_has_none() {
+    let folder = Folder::new();
+    let bill = folder.put("bill.csv", bill(&["i-1", "i-2", "i-3"].map(of)));
+    let table = "resource_id,vCPUs,memory_mb,project\ni-1,4,16 GiB,p\ni-2,8 vCPU,2048,p\ni-3,some,,q\n";
+    let options = RunOptions {
+        lookups: loaded(&[folder.put("t.csv", table)]).unwrap(),
+        ..RunOptions::default()
+    };
+    let facts = FactsQuery {
+        query: asking("project_id", "total"),
+        measures: vec!["vcpus".to_owned(), "memory_mb".to_owned()],
+        attributes: Vec::new(),
+    };
+    let facts = Files::new(vec![bill], options).facts(&facts).unwrap();
+    let seen: Vec<String> = facts
+        .value
+        .groups
+        .iter()
+        .map(|g| {
+            let sizes: Vec<String> = g
+                .measures
+                .iter()
+                .map(|m| format!("{} of {}", m.sum, m.n_values))
+                .collect();
+            format!("{} {}", g.keys[0], sizes.join(", "))
+        })
+        .collect();
+    assert_eq!(seen, ["p 12 of 2, 18432 of 2", "q 0 of 0, 0 of 0"]);
+}
+
+#[test]
 fn a_dimension_that_no_table_has_is_refused_with_near_names() {
     let folder = Folder::new();
     let bill = folder.put("bill.csv", bill(&[of("i-1")]));

@@ -11,11 +11,13 @@ use arrow::datatypes::Int32Type;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::bind::{BoundLookups, BoundTable, KeyAt, LookupState, TableState, note};
+use super::bind::{BoundLookups, BoundTable, FillAt, KeyAt, LookupState, TableState, note};
 use crate::charge::ChargeBatch;
-use crate::charge::builder::dictionary;
+use crate::charge::batch::MeasureColumn;
+use crate::charge::builder::{MoneyBuilder, dictionary};
 use crate::engine::KeySet;
 use crate::error::{Error, Result};
+use crate::money::Amount;
 
 type TextArray = DictionaryArray<Int32Type>;
 
@@ -41,6 +43,7 @@ impl BoundLookups {
         if self.tables.is_empty() {
             return Ok(Cow::Borrowed(batch));
         }
+        let mut given = batch.clone();
         let mut texts: Vec<TextArray> = (0..self.hint.text.len()).map(|i| batch.text(i).clone()).collect();
         for (table, state) in self.tables.iter().zip(&mut state.tables) {
             let entries = table.entries(batch, &texts, state)?;
@@ -50,10 +53,18 @@ impl BoundLookups {
                     entry => table.codes[entry as usize * table.fills.len() + f],
                 };
                 let column = &table.table.columns[fill.column];
-                texts[fill.text] = filled(&texts[fill.text], codes, &column.values, &mut state.filled[f])?;
+                let n_filled = &mut state.filled[f];
+                match fill.at {
+                    FillAt::Text(i) => texts[i] = filled(&texts[i], codes, &column.values, n_filled)?,
+                    FillAt::Measure(i) => {
+                        let size = |row: usize| column.sizes.get(codes(row) as usize).copied().flatten();
+                        let sizes = measured(given.measure(i), batch.len(), size, n_filled)?;
+                        given = given.with_measure(i, sizes)?;
+                    }
+                }
             }
         }
-        Ok(Cow::Owned(batch.with_texts(texts)?))
+        Ok(Cow::Owned(given.with_texts(texts)?))
     }
 }
 
@@ -163,6 +174,27 @@ impl BoundTable {
         }
         entry.unwrap_or(NONE)
     }
+}
+
+/// A measure whose missing values are the table's.
+fn measured(
+    column: MeasureColumn<'_>,
+    n_rows: usize,
+    size: impl Fn(usize) -> Option<Amount>,
+    n_filled: &mut u64,
+) -> Result<ArrayRef> {
+    let mut builder = MoneyBuilder::with_capacity(n_rows);
+    for row in 0..n_rows {
+        match (column.get(row)?, size(row)) {
+            (Some(value), _) => builder.push(value),
+            (None, Some(value)) => {
+                *n_filled += 1;
+                builder.push(value);
+            }
+            (None, None) => builder.push_null(),
+        }
+    }
+    builder.finish()
 }
 
 /// A text column whose empty cells have the table's value; `code` is a row's code in `values`, 0 for none.

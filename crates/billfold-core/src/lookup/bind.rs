@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Lookups;
-use super::table::LookupTable;
+use super::table::{LookupTable, is_size, is_text};
 use crate::charge::ScanHint;
 use crate::engine::{KeySet, LookupReceipt};
 use crate::query::DimensionSource;
@@ -47,11 +47,20 @@ pub(super) enum KeyAt {
     Tag(String),
 }
 
-/// A text column of the batch, and the column of the table that fills it.
+/// A column of the batch, and the column of the table that fills it.
 #[derive(Debug)]
 pub(super) struct Fill {
-    pub(super) text: usize,
+    pub(super) at: FillAt,
     pub(super) column: usize,
+}
+
+/// What is filled.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FillAt {
+    /// Text column of this index.
+    Text(usize),
+    /// Measure of this index.
+    Measure(usize),
 }
 
 /// One worker's memory: what became of the charges, per table.
@@ -76,11 +85,13 @@ impl Lookups {
         let mut unused = Vec::new();
         // Backwards: a later table may need as its key what an earlier one fills.
         for table in self.tables.iter().rev() {
-            let fills: Vec<Fill> = hint
-                .text
-                .iter()
-                .enumerate()
-                .filter_map(|(text, name)| table.find(name).map(|column| Fill { text, column }))
+            let texts = hint.text.iter().enumerate().filter(|(_, name)| is_text(name));
+            let sizes = hint.measures.iter().enumerate().filter(|(_, name)| is_size(name));
+            let wanted = texts
+                .map(|(i, name)| (FillAt::Text(i), name))
+                .chain(sizes.map(|(i, name)| (FillAt::Measure(i), name)));
+            let fills: Vec<Fill> = wanted
+                .filter_map(|(at, name)| table.find(name).map(|column| Fill { at, column }))
                 .collect();
             if fills.is_empty() {
                 unused.push(Arc::clone(&table.source));

@@ -133,6 +133,6 @@ impl Lookups {
 
     /// Whether some table adds a dimension.
     pub fn offers(&self, name: &str) -> bool {
-        self.tables().any(|table| table.find(name).is_some())
+        table::is_text(name) && self.tables().any(|table| table.find(name).is_some())
     }
 }

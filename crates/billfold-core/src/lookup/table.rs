@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow::array::{Array as _, ArrayRef, StringArray};
 
 use super::{KeySpec, LookupSpec, is_key};
 use crate::charge::intern::Interner;
@@ -10,6 +10,7 @@ use crate::charge::schema::{self, ColumnKind, normalised_header};
 use crate::error::{Error, Result};
 use crate::ingest::formats::near_names;
 use crate::ingest::table::TextTable;
+use crate::money::Amount;
 use crate::query::{Dimension, DimensionSource};
 use crate::time::{Tz, parse_bound};
 
@@ -65,6 +66,8 @@ pub(super) struct ValueColumn {
     pub(super) values: ArrayRef,
     /// Per row the code of its text.
     pub(super) codes: Vec<i32>,
+    /// Per code its number, for sizes.
+    pub(super) sizes: Vec<Option<Amount>>,
 }
 
 impl LookupTable {
@@ -131,7 +134,10 @@ impl LookupTable {
 
     /// The dimensions that it adds, in the order of its columns.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(|c| c.name.as_str())
+        self.columns
+            .iter()
+            .map(|c| c.name.as_str())
+            .filter(|name| is_text(name))
     }
 
     /// The column that a dimension's name means: a name of the schema, or a header however it is spelled.
@@ -148,6 +154,16 @@ impl LookupTable {
     }
 }
 
+/// Whether charges can take a text of this name; of the schema's numbers they take sizes only.
+pub(super) fn is_text(name: &str) -> bool {
+    schema::column(name).is_none_or(|c| c.kind == ColumnKind::Text)
+}
+
+/// Whether it is the size of a resource, which is no cost and adds up to none.
+pub(super) fn is_size(name: &str) -> bool {
+    matches!(name, "vcpus" | "memory_mb" | "volume_gb" | "bandwidth_mbps")
+}
+
 impl ValueColumn {
     fn of(table: &TextTable, column: usize, name: &str) -> Result<Self> {
         let distinct = table.distinct(column);
@@ -157,7 +173,13 @@ impl ValueColumn {
             .map(|code| texts.intern(distinct.get(code as i32)))
             .collect();
         let values: StringArray = texts.finish(|_| None)?;
+        let size = |code: usize| crate::ingest::measures::size(name, values.value(code));
         Ok(ValueColumn {
+            sizes: if is_size(name) {
+                (0..values.len()).map(size).collect()
+            } else {
+                Vec::new()
+            },
             name: name.to_owned(),
             normal: normalised_header(name),
             values: Arc::new(values),
