@@ -18,12 +18,20 @@ const CORE: &[(&str, &[&str])] = &[
     ("engine", &["error", "money", "time", "charge", "query", "engine"]),
     (
         "lookup",
-        &["error", "time", "charge", "ingest", "query", "engine", "lookup"],
+        &[
+            "error", "money", "time", "charge", "ingest", "query", "engine", "lookup",
+        ],
+    ),
+    (
+        "exchange",
+        &[
+            "error", "money", "time", "charge", "ingest", "query", "engine", "exchange",
+        ],
     ),
     (
         "dataset",
         &[
-            "error", "money", "time", "charge", "query", "ingest", "engine", "lookup", "dataset",
+            "error", "money", "time", "charge", "query", "ingest", "engine", "lookup", "exchange", "dataset",
         ],
     ),
     (

@@ -4,7 +4,7 @@
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
 //! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
-//! of file, `convert` an answer before and after a conversion, `lookup` tables of one's own beside a bill, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
+//! of file, `convert` an answer before and after a conversion, `lookup` and `exchange` tables of one's own beside a bill, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,6 +32,7 @@ mod catalogue_j;
 mod catalogue_n;
 mod convert;
 mod determinism;
+mod exchange;
 mod exits;
 mod formats;
 mod laws;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use billfold_core::engine::{CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt};
+use billfold_core::engine::{
+    ConversionReceipt, CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt,
+};
 use billfold_core::error::Printable;
-use billfold_core::money::Totals;
+use billfold_core::money::{Currency, ExactSum, Totals};
 use serde::{Serialize, Serializer};
 
 /// Hex digits of the answer's SHA-256 that the brief form shows.
@@ -34,6 +36,7 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
     }
     let mut lines = vec![rows];
     lines.extend(receipt.lookups.iter().map(lookup));
+    lines.extend(receipt.conversion.as_ref().map(conversion));
     if !receipt.answer_sha256.is_empty() {
         let totals: Vec<String> = receipt
             .cost
@@ -84,6 +87,34 @@ fn lookup(receipt: &LookupReceipt) -> String {
     line
 }
 
+/// What was converted, per currency.
+fn conversion(receipt: &ConversionReceipt) -> String {
+    let mut sums: BTreeMap<Currency, (ExactSum, ExactSum)> = BTreeMap::new();
+    for rate in &receipt.rates {
+        let (cost, converted) = sums.entry(rate.from).or_default();
+        // The receipt balances, so these sums are within the range.
+        let _ = cost.add(&rate.cost);
+        let _ = converted.add(&rate.converted);
+    }
+    let sums: Vec<String> = sums
+        .iter()
+        .map(|(from, (cost, converted))| format!("{from} {cost} = {} {converted}", receipt.to))
+        .collect();
+    let mut line = format!(
+        "{}: {} rates used",
+        Printable(&receipt.source),
+        receipt.rates.len()
+    );
+    if !sums.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "; {}", sums.join(", "));
+    }
+    if receipt.rounded > 0 {
+        let _ = write!(line, "; {} charges rounded to 38 digits", receipt.rounded);
+    }
+    line
+}
+
 /// The whole receipt; amounts are text.
 #[derive(Serialize)]
 pub(crate) struct ReceiptView<'a> {
@@ -94,6 +125,7 @@ pub(crate) struct ReceiptView<'a> {
     notes: &'a BTreeMap<&'static str, u64>,
     sources: Vec<SourceView<'a>>,
     lookups: Vec<LookupView<'a>>,
+    conversion: Option<ConversionView<'a>>,
     left_out: Vec<LeftOutView<'a>>,
     answer_sha256: Option<&'a str>,
 }
@@ -127,6 +159,25 @@ struct SourceView<'a> {
     rows_skipped: u64,
     blank_lines: u64,
     cost_read: TotalsView<'a>,
+}
+
+/// What was converted.
+#[derive(Serialize)]
+struct ConversionView<'a> {
+    source: &'a str,
+    to: &'a str,
+    rates: Vec<RateView<'a>>,
+    rounded: u64,
+}
+
+#[derive(Serialize)]
+struct RateView<'a> {
+    month: &'a str,
+    from: &'a str,
+    rate: String,
+    charges: u64,
+    cost: String,
+    converted: String,
 }
 
 /// What a lookup table came to.
@@ -190,6 +241,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             notes,
             left_out,
             lookups,
+            conversion,
             answer_sha256,
         } = receipt;
         ReceiptView {
@@ -200,6 +252,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             notes,
             sources: sources.iter().map(SourceView::from).collect(),
             lookups: lookups.iter().map(LookupView::from).collect(),
+            conversion: conversion.as_ref().map(ConversionView::from),
             left_out: left_out
                 .iter()
                 .map(|file| LeftOutView {
@@ -234,6 +287,25 @@ impl<'a> From<&'a CostAccount> for CostView<'a> {
             outside_window: TotalsView(&cost.outside_window),
             rejected: TotalsView(&cost.rejected),
             groups: TotalsView(&cost.groups),
+        }
+    }
+}
+
+impl<'a> From<&'a ConversionReceipt> for ConversionView<'a> {
+    fn from(conversion: &'a ConversionReceipt) -> Self {
+        let rates = conversion.rates.iter().map(|rate| RateView {
+            month: &rate.month,
+            from: rate.from.as_str(),
+            rate: rate.rate.to_string(),
+            charges: rate.charges,
+            cost: rate.cost.to_string(),
+            converted: rate.converted.to_string(),
+        });
+        ConversionView {
+            source: &conversion.source,
+            to: conversion.to.as_str(),
+            rates: rates.collect(),
+            rounded: conversion.rounded,
         }
     }
 }

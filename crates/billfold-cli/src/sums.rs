@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
 use billfold_core::engine::Receipt;
+use billfold_core::exchange::Exchange;
 use billfold_core::{Error, Result};
 
 use crate::args::SumsArgs;
@@ -32,6 +33,10 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     options.allow_rejects = request.allow_rejects;
     let encoding = args.source.encoding.as_deref();
     options.lookups = lookup::load(&args.lookups, request.query.zone, encoding)?;
+
+    if let (Some(rates), Some(to)) = (&args.rates, request.currency) {
+        options.exchange = Some(Arc::new(Exchange::read(rates, to)?));
+    }
 
     if let Some(target) = &request.rejects {
         let (file, error) = (&mut reject_file, &mut reject_error);

@@ -2,6 +2,7 @@
 //!
 //! `charges` is the question's side for those who ask many; `inspect` says what files are.
 
+mod between;
 mod charges;
 mod inspect;
 
@@ -11,10 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::charge::ScanHint;
 use crate::charge::schema;
 use crate::engine::{
-    Answer, CostAccount, Finished, LookupReceipt, Plan, Receipt, RowAccount, SourceReceipt, Sums,
-    UnreadSource, answer_sha256,
+    Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, UnreadSource,
+    answer_sha256,
 };
 use crate::error::{Diagnostic, Error, Result};
+use crate::exchange::Exchange;
 use crate::ingest::archive::open_archives;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, OpenOptions, Opened};
 use crate::ingest::delivery::{self, Delivery};
@@ -22,9 +24,10 @@ use crate::ingest::formats::{Format, near_names};
 use crate::ingest::guard::MAX_EXPAND;
 use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{NotRead, Source, expand};
-use crate::lookup::{LookupState, Lookups};
+use crate::lookup::Lookups;
 use crate::query::ChargeQuery;
 
+use between::{Between, BetweenAccount, BetweenState};
 use charges::Fold;
 pub use charges::{Answered, Charges, Extent, Files};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
@@ -49,6 +52,8 @@ pub struct RunOptions<'a> {
     pub allow_empty: bool,
     /// Tables that add dimensions to the charges.
     pub lookups: Lookups,
+    /// The currency of the answer, and the rates that lead to it; without it currencies stay apart. For sums.
+    pub exchange: Option<Arc<Exchange>>,
     /// What to do with several deliveries of one month.
     pub delivery: Delivery,
     /// How many times its packed bytes a file may come to, once past 64 MiB.
@@ -74,6 +79,7 @@ impl Default for RunOptions<'_> {
             encoding: None,
             allow_empty: false,
             lookups: Lookups::default(),
+            exchange: None,
             delivery: Delivery::Sure,
             max_expand: MAX_EXPAND,
             chunk_bytes: 1 << 18,
@@ -96,6 +102,7 @@ impl RunOptions<'_> {
             encoding: self.encoding.clone(),
             allow_empty: self.allow_empty,
             lookups: self.lookups.clone(),
+            exchange: self.exchange.clone(),
             delivery: self.delivery,
             max_expand: self.max_expand,
             chunk_bytes: self.chunk_bytes,
@@ -210,7 +217,7 @@ pub(crate) struct Ran<F> {
     fold: F,
     ready: Vec<Ready>,
     reports: Vec<BillReport>,
-    lookups: Vec<LookupReceipt>,
+    given: BetweenAccount,
     rejects: Vec<Diagnostic>,
     warnings: Vec<String>,
     left_out: Vec<NotRead>,
@@ -231,6 +238,11 @@ pub(crate) fn fold_files<F: Fold>(
     options: RunOptions<'_>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
+    if options.exchange.is_some() {
+        return Err(Error::usage(
+            "sums can be asked for in another currency, and nothing else",
+        ));
+    }
     fold_files_telling(inputs, plan, options, None, new)
 }
 
@@ -241,12 +253,12 @@ fn fold_files_telling<F: Fold>(
     mut sink: Option<RejectSink<'_>>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
-    let lookups = options.lookups.bind(&plan.hint);
-    let opened = open(inputs, &options, lookups.hint())?;
-    check_dimensions(lookups.hint(), &options.lookups, &opened.bills)?;
+    let between = Between::new(plan, &options)?;
+    let opened = open(inputs, &options, between.hint())?;
+    check_dimensions(between.hint(), &options.lookups, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
-        let bill_plan = BillPlan::new(lookups.hint(), &bill)?;
+        let bill_plan = BillPlan::new(between.hint(), &bill)?;
         ready.push(Ready {
             bill,
             plan: bill_plan,
@@ -254,7 +266,7 @@ fn fold_files_telling<F: Fold>(
     }
 
     let n_workers = workers(options.threads);
-    let mut states: Vec<(F, LookupState)> = (0..n_workers).map(|_| (new(), lookups.state())).collect();
+    let mut states: Vec<(F, BetweenState)> = (0..n_workers).map(|_| (new(), between.state())).collect();
     let mut shown = Vec::new();
     let mut on_reject = |diagnostic: Diagnostic| -> Result<()> {
         if let Some(sink) = &mut sink {
@@ -275,25 +287,24 @@ fn fold_files_telling<F: Fold>(
         &mut states,
         &on_rows,
         &mut on_reject,
-        |(fold, looked_up): &mut (F, LookupState), batch| fold.update(&*lookups.apply(batch, looked_up)?),
+        |(fold, state): &mut (F, BetweenState), batch| fold.update(&*between.apply(batch, state)?),
     )?;
     check_views(views_of(&ready, &reports))?;
 
-    let (states, looked_up): (Vec<F>, Vec<LookupState>) = states.into_iter().unzip();
+    let (states, between_states): (Vec<F>, Vec<BetweenState>) = states.into_iter().unzip();
+    let given = between.account(between_states)?;
     let mut states = states.into_iter();
     let mut fold = states.next().ok_or_else(|| Error::bug("no worker"))?;
     for state in states {
         fold.merge(state)?;
     }
     let mut warnings = opened.warnings;
-    for table in lookups.unused() {
-        warnings.push(format!("{table}: the question names none of the table's columns"));
-    }
+    warnings.extend(between.warnings());
     Ok(Ran {
         fold,
         ready,
         reports,
-        lookups: lookups.receipts(&looked_up),
+        given,
         rejects: shown,
         warnings,
         left_out: opened.left_out,
@@ -308,7 +319,7 @@ impl<F: Fold> Ran<F> {
             fold,
             ready,
             reports,
-            lookups,
+            given,
             rejects,
             mut warnings,
             left_out,
@@ -318,7 +329,8 @@ impl<F: Fold> Ran<F> {
         let (value, finished) = fold.finish()?;
         check_rows(&ready, &reports)?;
         let mut receipt = account(&ready, &reports, &finished)?;
-        receipt.lookups = lookups;
+        receipt.lookups = given.lookups;
+        receipt.conversion = given.conversion;
         receipt.left_out = left_out
             .into_iter()
             .map(|NotRead { source, why }| UnreadSource { source, why })

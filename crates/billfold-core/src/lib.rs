@@ -39,6 +39,7 @@ pub mod convert;
 pub mod dataset;
 pub mod engine;
 pub mod error;
+pub mod exchange;
 pub mod ingest;
 pub mod lookup;
 pub mod money;

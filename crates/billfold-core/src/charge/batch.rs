@@ -296,6 +296,18 @@ impl ChargeBatch {
         Ok(ChargeBatch { rows, ..*self })
     }
 
+    /// The same charges with another cost, in other currencies.
+    pub fn with_cost(&self, cost: ArrayRef, currency: DictionaryArray<Int32Type>) -> Result<Self> {
+        let mut fields: Vec<Arc<Field>> = self.rows.schema().fields().iter().map(Arc::clone).collect();
+        let mut columns = self.rows.columns().to_vec();
+        fields[1] = Arc::new(Field::new(COST, cost.data_type().clone(), true));
+        columns[1] = cost;
+        columns[2] = Arc::new(currency);
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+            .map_err(|e| Error::bug(format!("a batch with another cost: {e}")))?;
+        Ok(ChargeBatch { rows, ..*self })
+    }
+
     /// The column of the first measure.
     fn first_measure(&self) -> usize {
         3 + self.n_text + usize::from(self.has_tags) + usize::from(self.has_end)

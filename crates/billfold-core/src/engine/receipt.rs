@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::money::{ExactSum, Totals};
+use crate::money::{Amount, Currency, ExactSum, Totals};
 
 /// An answer's account of itself.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,8 @@ pub struct Receipt {
     pub left_out: Vec<UnreadSource>,
     /// One account per lookup table that the question needed, in the order given.
     pub lookups: Vec<LookupReceipt>,
+    /// What was converted to the currency of the answer, where one was asked for.
+    pub conversion: Option<ConversionReceipt>,
     /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
     pub answer_sha256: String,
 }
@@ -51,6 +53,37 @@ pub struct SourceReceipt {
     pub blank_lines: u64,
     /// Cost read, the readable part of the rejected rows with it.
     pub cost_read: Totals,
+}
+
+/// Charges that count, converted to the currency of the answer. In [`CostAccount`] they are read in their own
+/// currency and used in that of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversionReceipt {
+    /// The file of the rates, as it was named.
+    pub source: Arc<str>,
+    /// The currency of the answer.
+    pub to: Currency,
+    /// The rates that were used, by month and currency.
+    pub rates: Vec<RateReceipt>,
+    /// Charges whose product has more than 38 digits or decimals and was rounded to them.
+    pub rounded: u64,
+}
+
+/// One rate, and what it was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateReceipt {
+    /// The month, `2024-03`.
+    pub month: String,
+    /// The charges' own currency.
+    pub from: Currency,
+    /// One unit of it in the currency of the answer.
+    pub rate: Amount,
+    /// Charges.
+    pub charges: u64,
+    /// Their cost in their own currency.
+    pub cost: ExactSum,
+    /// Their cost in the currency of the answer.
+    pub converted: ExactSum,
 }
 
 /// What a lookup table came to. It adds texts to charges and touches no cost.
@@ -186,15 +219,23 @@ impl Receipt {
                 .add_totals(part)
                 .map_err(|_| Error::bug("the receipt's totals leave 256 bits"))?;
         }
+        // A conversion moves cost from one currency to another.
+        let mut read = c.read.clone();
+        if let Some(conversion) = &self.conversion {
+            for rate in &conversion.rates {
+                read.add(conversion.to, &rate.converted)
+                    .and_then(|()| sides.add(rate.from, &rate.cost))
+                    .map_err(|_| Error::bug("the receipt's totals leave 256 bits"))?;
+            }
+        }
         let differs = |a: &Totals, b: &Totals| {
             let zero = ExactSum::ZERO;
             let one_way = |a: &Totals, b: &Totals| a.iter().any(|(c, sum)| b.get(c).unwrap_or(&zero) != sum);
             one_way(a, b) || one_way(b, a)
         };
-        if differs(&c.read, &sides) {
+        if differs(&read, &sides) {
             return Err(Error::bug(format!(
-                "the receipt's cost does not balance: read {:?}, accounted {sides:?}",
-                c.read
+                "the receipt's cost does not balance: read {read:?}, accounted {sides:?}"
             )));
         }
         if !groups_overlap && differs(&c.used, &c.groups) {
