@@ -6,7 +6,7 @@
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
 //! of file, `convert` an answer before and after a conversion, `laws` the answers with each other,
 //! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
-//! examples, `wire` calls their actions; `asked` is the question in the oracle's and the engine's words.
+//! examples, `wire` calls their actions; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,10 +36,12 @@ mod catalogue_n;
 mod charges;
 mod convert;
 mod determinism;
+mod exchange;
 mod exits;
 mod formats;
 mod laws;
 mod layers;
+mod lookup;
 mod naive;
 mod oracles;
 mod oracles_formats;

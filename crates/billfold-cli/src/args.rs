@@ -130,6 +130,15 @@ pub(crate) struct SourceArgs {
     pub(crate) threads: Option<String>,
 }
 
+/// Tables that add dimensions to the charges.
+#[derive(Debug, Args)]
+pub(crate) struct LookupArgs {
+    /// Dimensions from a table of yours (CSV, JSON or Parquet), keyed by resource_id, user_id, project_id, …;
+    /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
+    #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
+    pub(crate) lookup: Vec<String>,
+}
+
 /// Where the answer goes.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
@@ -147,6 +156,9 @@ pub(crate) struct OutputArgs {
 pub(crate) struct SumsArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
 
     /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
     #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]
@@ -206,6 +218,14 @@ pub(crate) struct SumsArgs {
     /// Where a charge that spans periods belongs: start (whole) or prorate (split by time, to the last digit)
     #[arg(long, value_name = "WORD", default_value = "start", help_heading = "Question")]
     pub(crate) allocate: String,
+
+    /// Convert every charge that counts to this currency, at the rates of --rates
+    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Rates for --currency: a table of month, from, to, rate
+    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
+    pub(crate) rates: Option<String>,
 
     /// Which rows count, such as zone_id=pek3a,gd2 or tag:team!= (repeatable; see the reference)
     #[arg(long, value_name = "FILTER", help_heading = "Question")]

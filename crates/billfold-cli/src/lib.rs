@@ -24,6 +24,7 @@ mod generate;
 mod inspect;
 mod io;
 mod lists;
+mod lookup;
 pub mod output;
 mod progress;
 mod receipt;

@@ -13,7 +13,7 @@ use super::StoreOptions;
 use super::packed::{Packed, Packer};
 use super::profile::{Codes, LooseColumn, ProfileColumn, Profiles, texts};
 use crate::charge::batch::TagColumn;
-use crate::charge::builder::TagBuilder;
+use crate::charge::tag_sets::TagBuilder;
 use crate::charge::{ChargeBatch, ScanHint};
 use crate::dataset::Fold;
 use crate::engine::group::{Names, Pairs};
