@@ -152,9 +152,6 @@ fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Resu
 }
 
 /// `--set NAME=SOURCE`, all at once: none of them reads what another one wrote.
-<<<<<<< HEAD
-pub(crate) fn parse_sets(sets: &[String]) -> Result<Vec<(String, DimensionSource)>> {
-=======
 fn apply_sets(query: &mut ChargeQuery, texts: &[String], notes: &mut Vec<String>) -> Result<()> {
     let (known, default_currency) = sets(texts)?;
     query.default_currency = default_currency;
@@ -175,7 +172,6 @@ fn apply_sets(query: &mut ChargeQuery, texts: &[String], notes: &mut Vec<String>
 ///
 /// Errors: usage, for a column given twice, and for one that is read and set.
 pub(crate) fn sets(texts: &[String]) -> Result<(Vec<(String, DimensionSource)>, Option<Currency>)> {
->>>>>>> h-api
     let mut known: Vec<(String, DimensionSource)> = Vec::new();
     for text in texts {
         let (name, source) = parse_set(text)?;
@@ -194,33 +190,11 @@ pub(crate) fn sets(texts: &[String]) -> Result<(Vec<(String, DimensionSource)>, 
             );
         }
     }
-<<<<<<< HEAD
-    Ok(known)
-}
-
-fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>) -> Result<()> {
-    for (name, source) in &parse_sets(sets)? {
-        if name == schema::BILLING_CURRENCY {
-            query.default_currency = Some(currency(source)?);
-            continue;
-        }
-        let wanted = DimensionSource::Column(name.clone());
-        let conditions = query.filter.conditions.iter().map(|c| &c.dimension);
-        if !query.by.iter().chain(conditions).any(|d| d.source == wanted) {
-            notes.push(format!(
-                "--set {name} changes nothing: the question does not name it"
-            ));
-        }
-        query.set(name, source);
-    }
-    Ok(())
-=======
     let at = known
         .iter()
         .position(|(name, _)| name == schema::BILLING_CURRENCY);
     let default_currency = at.map(|at| currency(&known.remove(at).1)).transpose()?;
     Ok((known, default_currency))
->>>>>>> h-api
 }
 
 fn parse_set(text: &str) -> Result<(String, DimensionSource)> {

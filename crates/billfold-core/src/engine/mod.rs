@@ -25,6 +25,6 @@ pub use receipt::{
     UnreadSource,
 };
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
-pub(crate) use sums::Rolled;
 pub(crate) use select::filter_rows;
+pub(crate) use sums::Rolled;
 pub use sums::Sums;
