@@ -91,6 +91,12 @@ pub fn each_piece<E>(
         (from..to).for_each(|idx| line(idx, lines));
     };
     let n_pieces = n_groups.div_ceil(PIECE_GROUPS);
+    if n_pieces == 1 {
+        // Less than other cores are worth waking for.
+        let mut lines = Vec::new();
+        render(0, &mut lines);
+        return each(&lines);
+    }
     let at_once = rayon::current_num_threads() * 2;
     let mut pieces: Vec<Vec<u8>> = vec![Vec::new(); at_once.min(n_pieces)];
     for first in (0..n_pieces).step_by(at_once) {

@@ -74,9 +74,7 @@ impl Sums {
         states.iter_mut().for_each(Sums::forget_lookups);
         let gathered = gather(&states);
         let mut table = Table::empty(plan.dimensions.len());
-        gathered.each_range(&plan, &states, |range| {
-            table.push(&gathered.columns(&range), &range)
-        })?;
+        gathered.each_range(&plan, &states, |range| table.push(&range))?;
         let name = |at: &(u32, u32), d: usize| {
             let (worker, code) = (at.0 as usize, at.1);
             Arc::<str>::from(String::from_utf8_lossy(states[worker].names[d].name(code)).as_ref())
@@ -246,8 +244,9 @@ impl Table {
     /// Takes a range of groups behind those that are there.
     ///
     /// Errors: a sum that leaves 256 bits at the scale of the finest.
-    fn push(&mut self, columns: &[Vec<u32>], range: &Range) -> Result<()> {
+    fn push(&mut self, range: &Range) -> Result<()> {
         let n_dims = self.dims.len();
+        let columns = &range.columns;
         for (mine, theirs) in self.dims.iter_mut().zip(columns) {
             mine.extend_from_slice(theirs);
         }

@@ -21,6 +21,8 @@ const MAX_RANGE_BITS: u32 = 12;
 /// Bits of a key.
 const KEY_BITS: u32 = u64::BITS;
 
+/// Groups from which on the cores work together; less is done before they have been woken.
+const MANY_GROUPS: usize = 1 << 14;
 /// Ranges that are worked on together.
 const RANGES_AT_ONCE: usize = 1 << 6;
 
@@ -78,7 +80,8 @@ struct Ranged {
 
 /// A range of groups, each once, in order.
 pub(super) struct Range {
-    keys: Vec<u64>,
+    /// The codes of the groups: dimensions, then the period, then the currency.
+    pub(super) columns: Vec<Vec<u32>>,
     /// Per group its cost.
     pub(super) costs: SumColumn,
     /// Per group its charges.
@@ -99,11 +102,10 @@ pub(super) fn gather(states: &[Sums]) -> Gathered {
         })
         .collect();
     let n_dims = states.first().map_or(0, |state| state.names.len());
+    let n_groups: usize = states.iter().map(Sums::n_groups).sum();
     for d in 0..n_dims {
-        let used: Vec<(&Names, Vec<u32>)> = states
-            .par_iter()
-            .map(|state| (&state.names[d], used_codes(state, d)))
-            .collect();
+        let used: Vec<(&Names, Vec<u32>)> =
+            on_cores(states, n_groups, |state| (&state.names[d], used_codes(state, d)));
         let (names, rank_of) = rank_names(&used);
         out.names.push(names);
         for (ranks, rank_of) in ranks.iter_mut().zip(rank_of) {
@@ -140,34 +142,44 @@ pub(super) fn gather(states: &[Sums]) -> Gathered {
     let keys: Vec<Vec<u64>> = if widths.iter().sum::<u32>() <= KEY_BITS {
         out.layout.widths = widths;
         let layout = &out.layout;
-        states
-            .par_iter()
-            .zip(&ranks)
-            .map(|(state, ranks)| keys_of(state, ranks, layout))
-            .collect()
+        let pairs: Vec<(&Sums, &Ranks)> = states.iter().zip(&ranks).collect();
+        on_cores(&pairs, n_groups, |(state, ranks)| keys_of(state, ranks, layout))
     } else {
-        let columns: Vec<Vec<Vec<u32>>> = states
-            .par_iter()
-            .zip(&ranks)
-            .map(|(state, ranks)| columns_of(state, ranks))
-            .collect();
+        let pairs: Vec<(&Sums, &Ranks)> = states.iter().zip(&ranks).collect();
+        let columns = on_cores(&pairs, n_groups, |(state, ranks)| columns_of(state, ranks));
         out.layout.widths = widths;
         out.layout.fold(columns)
     };
     drop(ranks);
 
-    let n_groups: usize = keys.iter().map(Vec::len).sum();
     let key_bits: u32 = out.layout.widths.iter().sum();
     let range_bits = width_of(n_groups / RANGE_GROUPS)
         .min(MAX_RANGE_BITS)
         .min(key_bits);
-    let ranged = keys
-        .into_par_iter()
-        .map(|keys| into_ranges(keys, key_bits - range_bits, range_bits))
-        .collect();
-    out.ranged = ranged;
+    out.ranged = if n_groups < MANY_GROUPS {
+        let each = keys.into_iter();
+        each.map(|keys| into_ranges(keys, key_bits - range_bits, range_bits))
+            .collect()
+    } else {
+        let each = keys.into_par_iter();
+        each.map(|keys| into_ranges(keys, key_bits - range_bits, range_bits))
+            .collect()
+    };
     out.n_ranges = 1 << range_bits;
     out
+}
+
+/// What `f` makes of each, on all cores where there are many groups.
+fn on_cores<'a, T: Sync, R: Send>(
+    all: &'a [T],
+    n_groups: usize,
+    f: impl Fn(&'a T) -> R + Sync + Send,
+) -> Vec<R> {
+    if n_groups < MANY_GROUPS {
+        all.iter().map(f).collect()
+    } else {
+        all.par_iter().map(f).collect()
+    }
 }
 
 /// The codes of dimension `d` that groups have: a filter may have kept the others out.
@@ -354,7 +366,7 @@ fn unpack(keys: &[u64], widths: &[u32]) -> Vec<Vec<u32>> {
         })
         .collect();
     shifts
-        .par_iter()
+        .iter()
         .zip(widths)
         .map(|(shift, width)| {
             let mask = mask(*width);
@@ -397,7 +409,7 @@ fn into_ranges(keys: Vec<u64>, shift: u32, range_bits: u32) -> Ranged {
 }
 
 /// Sorts a range of all workers and adds up what is the same. Errors: the key whose sum left 256 bits.
-fn add_up(states: &[Sums], ranged: &[Ranged], range: usize) -> Result<Range, u64> {
+fn add_up(states: &[Sums], layout: &Layout, ranged: &[Ranged], range: usize) -> Result<Range, u64> {
     let slice = |ranged: &Ranged| ranged.starts[range] as usize..ranged.starts[range + 1] as usize;
     let n: usize = ranged.iter().map(|ranged| slice(ranged).len()).sum();
     let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(n);
@@ -447,7 +459,7 @@ fn add_up(states: &[Sums], ranged: &[Ranged], range: usize) -> Result<Range, u64
         _ => Vec::new(),
     };
     Ok(Range {
-        keys,
+        columns: layout.columns(&keys),
         costs,
         charges,
         numbers,
@@ -466,20 +478,18 @@ impl Gathered {
     ) -> Result<()> {
         let all: Vec<usize> = (0..self.n_ranges).collect();
         for some in all.chunks(RANGES_AT_ONCE) {
-            let done: Vec<Range> = some
-                .par_iter()
-                .map(|range| {
-                    add_up(states, &self.ranged, *range).map_err(|key| self.overflow_at(plan, states, key))
-                })
-                .collect::<Result<_>>()?;
+            let one = |range: &usize| {
+                add_up(states, &self.layout, &self.ranged, *range)
+                    .map_err(|key| self.overflow_at(plan, states, key))
+            };
+            if let [range] = some {
+                each(one(range)?)?;
+                continue;
+            }
+            let done: Vec<Range> = some.par_iter().map(one).collect::<Result<_>>()?;
             done.into_iter().try_for_each(&mut each)?;
         }
         Ok(())
-    }
-
-    /// The codes of the groups of a range: dimensions, then the period, then the currency.
-    pub(super) fn columns(&self, range: &Range) -> Vec<Vec<u32>> {
-        self.layout.columns(&range.keys)
     }
 
     /// The name at a rank among the names of a dimension.

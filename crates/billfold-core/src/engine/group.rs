@@ -12,6 +12,7 @@ use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
 use arrow::datatypes::Int32Type;
 use foldhash::fast::RandomState;
 
+use super::gather::rank_names;
 use super::slots::Slots;
 use crate::charge::intern::Interner;
 
@@ -165,6 +166,14 @@ impl Names {
                 };
             }
         }
+    }
+
+    /// The names in byte order, and per code the rank of its name.
+    pub(crate) fn ranked(&self) -> (Vec<u32>, Vec<u32>) {
+        let all = (0..self.len() as u32).collect();
+        let (order, mut rank_of) = rank_names(&[(self, all)]);
+        let order = order.into_iter().map(|(_, code)| code).collect();
+        (order, rank_of.pop().unwrap_or_default())
     }
 
     /// Takes over another's names; per code there, the code here.

@@ -9,11 +9,11 @@ pub mod canonical;
 pub mod facts;
 mod finish;
 mod gather;
-mod group;
+pub(crate) mod group;
 pub mod plan;
 pub mod receipt;
 pub mod rows;
-mod select;
+pub(crate) mod select;
 mod slots;
 pub mod spill;
 pub mod sums;
@@ -23,7 +23,12 @@ pub use canonical::{answer_sha256, told_sha256, write_csv};
 pub use facts::{FactGroup, Facts, FactsFold, FactsPlan, MeasureSum};
 pub use finish::Finished;
 pub use plan::Plan;
-pub use receipt::{CostAccount, Receipt, RowAccount, SourceReceipt, UnreadSource};
+pub use receipt::{
+    ConversionReceipt, CostAccount, KeySet, LookupReceipt, RateReceipt, Receipt, RowAccount, SourceReceipt,
+    UnreadSource,
+};
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
+pub(crate) use select::filter_rows;
 pub use spill::{Memory, OpenTemp, StoredAnswer};
+pub(crate) use sums::Rolled;
 pub use sums::Sums;

@@ -136,7 +136,7 @@ impl Sums {
         let n_dims = self.names.len();
         let mut bytes = Vec::new();
         gathered.each_range(&self.plan, states, |range| {
-            let columns = gathered.columns(&range);
+            let columns = &range.columns;
             for group in 0..range.charges.len() {
                 bytes.clear();
                 for (d, codes) in columns[..n_dims].iter().enumerate() {

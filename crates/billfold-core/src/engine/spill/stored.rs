@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::key::{self, OTHERS};
 use super::run::{Record, Run};
 use crate::engine::answer::{Answer, KeyColumn};
-use crate::engine::gather::rank_names;
 use crate::engine::group::Names;
 use crate::error::{Error, Result};
 use crate::money::{Currency, SumColumn};
@@ -196,12 +195,10 @@ impl Block {
 
     fn hand_out(&mut self, each: &mut dyn FnMut(&Answer) -> Result<()>) -> Result<()> {
         for (names, column) in self.names.iter().zip(&mut self.answer.keys) {
-            let all: Vec<u32> = (0..names.len() as u32).collect();
-            let (order, mut rank_of) = rank_names(&[(names, all)]);
-            let rank_of = rank_of.pop().unwrap_or_default();
+            let (order, rank_of) = names.ranked();
             column.names = order
                 .iter()
-                .map(|(_, code)| Arc::from(String::from_utf8_lossy(names.name(*code)).as_ref()))
+                .map(|code| Arc::from(String::from_utf8_lossy(names.name(*code)).as_ref()))
                 .collect();
             for code in column.codes.iter_mut().filter(|code| **code != KeyColumn::OTHERS) {
                 *code = rank_of[*code as usize];
