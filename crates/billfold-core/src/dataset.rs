@@ -1,5 +1,9 @@
 //! Files to answers: the only place where ingest meets the engine.
 
+mod many;
+
+pub use many::{share_a_scan, sums_many};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
