@@ -2,6 +2,9 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+#[cfg(feature = "report")]
+pub(crate) mod report;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -61,6 +64,18 @@ pub(crate) enum Command {
     /// Sum charges by any dimensions and periods
     #[command(after_help = EXIT_CODES)]
     Sums(Box<SumsArgs>),
+    /// Lay cost out over periods: pivots, shares, changes; as text, workbook, page or data
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Report(Box<report::ReportArgs>),
+    /// Ask the charges in SQL, exactly
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Sql(Box<report::SqlArgs>),
+    /// Make the reports that a file names
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Run(report::RunArgs),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -134,19 +149,12 @@ pub(crate) struct OutputArgs {
     pub(crate) force: bool,
 }
 
-/// `billfold sums`.
+/// What is asked, apart from the periods and the order.
 #[derive(Debug, Args)]
-pub(crate) struct SumsArgs {
-    #[command(flatten)]
-    pub(crate) source: SourceArgs,
-
+pub(crate) struct QuestionArgs {
     /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
     #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]
     pub(crate) by: Vec<String>,
-
-    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
-    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
-    pub(crate) duration: String,
 
     /// IANA zone whose days are the days of the answer
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Question")]
@@ -206,6 +214,20 @@ pub(crate) struct SumsArgs {
     /// Read a dimension from elsewhere: project_id=tag:team, project_id=user_id, billing_currency=text:USD (repeatable)
     #[arg(long, value_name = "NAME=SOURCE", help_heading = "Question")]
     pub(crate) set: Vec<String>,
+}
+
+/// `billfold sums`.
+#[derive(Debug, Args)]
+pub(crate) struct SumsArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) question: QuestionArgs,
+
+    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
+    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
+    pub(crate) duration: String,
 
     /// Order of the groups: key, cost, charges or period, with - in front for highest first
     #[arg(

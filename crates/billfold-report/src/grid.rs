@@ -3,6 +3,8 @@
 //! Numbers stay numbers up to here; how they are printed is `Column::places`. Texts are as they stand in
 //! the bills: escaping is each output's own duty.
 
+use std::ops::Range;
+
 use billfold_core::money::ExactSum;
 
 /// A table of typed cells.
@@ -10,6 +12,8 @@ use billfold_core::money::ExactSum;
 pub struct Grid {
     /// What the table is about, for a caption or the name of a sheet.
     pub name: String,
+    /// The columns that are periods, by index.
+    pub periods: Range<usize>,
     /// The columns, from left to right.
     pub columns: Vec<Column>,
     /// The rows, each with a cell per column.

@@ -5,6 +5,9 @@
 //! rounding   a table whose printed rows, columns and totals add up
 //! measures   shares, changes, running totals, averages: integers all the way
 //! report     a pivot with what is shown of it, as grids
+//! grid       named columns of typed cells: what every output is written from
+//! html       one page with charts and tables
+//! xlsx       a workbook
 //! ```
 //!
 //! Nothing here opens a bill, prints or reads the environment: questions go to `billfold_core::dataset`,
@@ -13,10 +16,12 @@
 #![forbid(unsafe_code)]
 
 pub mod grid;
+pub mod html;
 pub mod measures;
 pub mod pivot;
 pub mod report;
 pub mod rounding;
+pub mod xlsx;
 
 pub use grid::{Cell, Column, Grid, GridRow, Kind, RowKind};
 pub use pivot::Pivot;

@@ -167,6 +167,7 @@ impl Report {
         if has_trend {
             columns.push(Column::new("trend", Kind::Trend, None));
         }
+        let first_period = columns.len();
         if has_periods {
             columns.extend(
                 self.pivot
@@ -175,6 +176,7 @@ impl Report {
                     .map(|period| Column::new(&period.label, Kind::Number, self.places)),
             );
         }
+        let periods = first_period..columns.len();
         columns.push(Column::new("total", Kind::Number, self.places));
         if self.show.share {
             columns.push(Column::new("share %", Kind::Percent, Some(PERCENT_PLACES)));
@@ -248,6 +250,7 @@ impl Report {
         Grid {
             name: Report::currency_name(section.currency),
             rows: rows.collect(),
+            periods,
             columns,
         }
     }
