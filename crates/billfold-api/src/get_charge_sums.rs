@@ -18,8 +18,9 @@ use billfold_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::number::{Fee, NoQuantity};
+use crate::number::{Fee, Quantity};
 
+pub(crate) mod request;
 #[cfg(test)]
 mod tests;
 
@@ -128,6 +129,13 @@ impl<'a> Response<'a> {
             total_sum: Fee::of(&total.unwrap_or(ExactSum::ZERO)),
         })
     }
+
+    /// The same with the metered quantity of each row of the answer, which ungrouped items show; `0.0` for none.
+    #[must_use]
+    pub fn with_quantities(mut self, quantities: Vec<Option<Quantity>>) -> Self {
+        self.charge_sum_set.quantities = quantities;
+        self
+    }
 }
 
 /// The object `charge_sum_set`: lists of items by their first dimension's value.
@@ -145,6 +153,8 @@ pub struct ChargeSumSet<'a> {
     keys: Vec<(&'a str, Range<usize>)>,
     /// Rows of the answer, key by key.
     rows: Vec<u32>,
+    /// Per row of the answer, what was metered.
+    quantities: Vec<Option<Quantity>>,
 }
 
 /// `start_time` and `end_time` of a period: RFC 3339 in UTC, half-open, cut to the window. None for the total.
@@ -176,6 +186,7 @@ impl<'a> ChargeSumSet<'a> {
             keys,
             rows,
             answer,
+            quantities: Vec::new(),
         })
     }
 
@@ -226,6 +237,7 @@ impl Serialize for Item<'_> {
             shape,
             members,
             bounds,
+            quantities,
             ..
         } = self.set;
         let row = answer.row(self.row);
@@ -242,7 +254,8 @@ impl Serialize for Item<'_> {
             }
         }
         if *shape == Shape::Ungrouped {
-            item.serialize_entry("total_sum", &NoQuantity)?;
+            let quantity = quantities.get(self.row).copied().flatten();
+            item.serialize_entry("total_sum", &quantity.unwrap_or_default())?;
         }
         item.end()
     }

@@ -8,7 +8,9 @@
 //! |---|---|
 //! | [`get_charge_sums`] | the response of ShanHe and QingCloud GetChargeSums |
 //! | [`number`] | amounts as these wires print them |
-//! | [`fault`] | errors as `ret_code` and `message` |
+//! | [`fault`] | errors in the words of each dialect |
+//! | [`wire`] | a call as it comes, a response as it goes |
+//! | [`settings`] | what whoever runs billfold decides for all calls |
 //!
 //! From a question to the text on the wire:
 //!
@@ -54,6 +56,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answer;
+mod call;
 pub mod fault;
 pub mod get_charge_sums;
 pub mod number;
+pub mod params;
+mod qingcloud;
+pub mod settings;
+pub mod wire;
+
+pub use answer::{actions, answer};
+pub use call::end_of_data;
+pub use fault::{Refusal, RefusalKind};
+pub use settings::Settings;
+pub use wire::{Dialect, Method, Scope, WireFault, WireRequest, WireResponse};

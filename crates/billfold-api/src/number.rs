@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use billfold_core::money::ExactSum;
+use billfold_core::money::{Amount, ExactSum, POW10, Rounding};
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
 /// An amount as the QingCloud family prints it: a JSON string of at most four decimals.
@@ -37,15 +38,73 @@ impl Serialize for Fee {
     }
 }
 
-/// The metered quantity of an item that has none to tell: the JSON float `0.0`.
+/// A metered quantity: a JSON float, `0.0` for none.
 ///
-/// Charges booked by time have no quantity, and quantities in unlike units cannot be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoQuantity;
+/// The digits are the exact ones; no float is computed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quantity(pub ExactSum);
 
-impl Serialize for NoQuantity {
+impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(0.0)
+        let mut text = self.0.to_string();
+        if !text.contains('.') {
+            text.push_str(".0");
+        }
+        raw(text, serializer)
+    }
+}
+
+/// A count or a size as a JSON integer, cut towards zero where it has a fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Whole(pub ExactSum);
+
+impl Serialize for Whole {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        raw(self.0.round_by(0, Rounding::Truncate).to_string(), serializer)
+    }
+}
+
+/// An amount with a fixed number of decimals, rounded half away from zero: a JSON string such as `"0.07"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixed(pub ExactSum, pub u8);
+
+impl Serialize for Fixed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.rounded(self.1))
+    }
+}
+
+/// A number of JSON by its digits.
+fn raw<S: Serializer>(digits: String, serializer: S) -> Result<S::Ok, S::Error> {
+    serde_json::value::RawValue::from_string(digits)
+        .map_err(S::Error::custom)?
+        .serialize(serializer)
+}
+
+/// What this many microseconds of use cost at a price per other microseconds: `sum × wanted / had`, rounded half
+/// away from zero at [`Scaled::PLACES`] decimals.
+#[derive(Debug)]
+pub(crate) struct Scaled;
+
+impl Scaled {
+    /// Decimals that are kept.
+    const PLACES: u8 = 12;
+
+    /// None where the product needs more than 128 bits.
+    pub(crate) fn of(sum: &ExactSum, wanted: i64, had: i64) -> Option<ExactSum> {
+        if wanted == had || had <= 0 {
+            return Some(*sum);
+        }
+        let amount = sum.round_to(Self::PLACES).to_amount()?;
+        let to_places = POW10.get(usize::from(Self::PLACES - amount.scale()))?;
+        let product = amount
+            .mantissa()
+            .checked_mul(*to_places)?
+            .checked_mul(i128::from(wanted))?;
+        let had = i128::from(had);
+        let half = had / 2 * product.signum();
+        let rounded = product.checked_add(half)?.checked_div(had)?;
+        Some(ExactSum::from(Amount::new(rounded, Self::PLACES)?))
     }
 }
 
@@ -88,8 +147,56 @@ mod tests {
         }
     }
 
+    fn sum(text: &str) -> ExactSum {
+        ExactSum::from(Amount::parse(text.as_bytes()).unwrap())
+    }
+
     #[test]
-    fn no_quantity_is_a_float_on_the_wire() {
-        assert_eq!(serde_json::to_string(&NoQuantity).unwrap(), "0.0");
+    fn a_quantity_is_a_float_and_a_size_an_integer() {
+        for (text, quantity, whole) in [
+            ("0", "0.0", "0"),
+            ("12", "12.0", "12"),
+            ("0.50", "0.5", "0"),
+            ("-2.9", "-2.9", "-2"),
+            (
+                "123456789012345678901234567.25",
+                "123456789012345678901234567.25",
+                "123456789012345678901234567",
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&Quantity(sum(text))).unwrap(), quantity);
+            assert_eq!(serde_json::to_string(&Whole(sum(text))).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn fixed_decimals_are_always_there() {
+        assert_eq!(
+            serde_json::to_string(&Fixed(sum("0.065"), 2)).unwrap(),
+            r#""0.07""#
+        );
+        assert_eq!(
+            serde_json::to_string(&Fixed(sum("0"), 8)).unwrap(),
+            r#""0.00000000""#
+        );
+    }
+
+    #[test]
+    fn a_cost_is_scaled_to_another_length_exactly() {
+        for (cost, wanted, had, expected) in [
+            ("24", 7, 1, "168"),
+            ("1", 1, 3, "0.333333333333"),
+            ("2", 1, 3, "0.666666666667"),
+            ("-2", 1, 3, "-0.666666666667"),
+            ("5", 3, 3, "5"),
+            ("0.06570339", 1, 17, "0.003864905294"),
+        ] {
+            assert_eq!(
+                Scaled::of(&sum(cost), wanted, had).unwrap(),
+                sum(expected),
+                "{cost}"
+            );
+        }
+        assert!(Scaled::of(&sum("99999999999999999999999999999999999999"), i64::MAX, 1).is_none());
     }
 }

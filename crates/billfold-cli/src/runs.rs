@@ -19,8 +19,8 @@ use billfold_core::error::Printable;
 use billfold_core::money::{Amount, Currency, ExactSum};
 use billfold_core::query::ChargeQuery;
 use billfold_core::{Error, Result};
-use billfold_report::pivot::{self, Pivot};
 use billfold_report::Report;
+use billfold_report::pivot::{self, Pivot};
 use clap::Parser as _;
 use toml::Value;
 
@@ -72,7 +72,12 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     }
     for (_, target) in reports.iter().flat_map(|report| &report.outputs) {
         if let Target::File { .. } = target
-            && reports.iter().flat_map(|r| &r.outputs).filter(|(_, other)| other == target).count() > 1
+            && reports
+                .iter()
+                .flat_map(|r| &r.outputs)
+                .filter(|(_, other)| other == target)
+                .count()
+                > 1
         {
             return Err(usage(format!("two reports write {target:?}")));
         }
@@ -143,7 +148,11 @@ fn make(
             for warning in &cells.warnings {
                 reporter.warning(io, warning);
             }
-            let word = if cells.answer.is_none() { "error" } else { "warning" };
+            let word = if cells.answer.is_none() {
+                "error"
+            } else {
+                "warning"
+            };
             for diagnostic in &cells.rejects {
                 reporter.rejected_row(io, word, diagnostic);
             }
@@ -152,7 +161,9 @@ fn make(
             }
         }
         let Some(answer) = cells.answer.clone() else {
-            return Err(cells.error().unwrap_or_else(|| Error::bug("no answer and no error")));
+            return Err(cells
+                .error()
+                .unwrap_or_else(|| Error::bug("no answer and no error")));
         };
         let pivot = Pivot::new(three)?;
         for budget in &report.budgets {
@@ -167,7 +178,15 @@ fn make(
         reporter.note(
             io,
             "report",
-            format!("{}: {}", report.name, if totals.is_empty() { "nothing".to_owned() } else { totals.join(", ") }),
+            format!(
+                "{}: {}",
+                report.name,
+                if totals.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    totals.join(", ")
+                }
+            ),
         );
     }
     Ok(())
@@ -202,7 +221,10 @@ impl Budget {
             )
         };
         let table = value.as_table().ok_or_else(|| wrong("table is no table"))?;
-        if let Some(key) = table.keys().find(|key| !["amount", "currency", "row", "per"].contains(&key.as_str())) {
+        if let Some(key) = table
+            .keys()
+            .find(|key| !["amount", "currency", "row", "per"].contains(&key.as_str()))
+        {
             return Err(wrong(&format!("key {} is not known", Printable(key))));
         }
         let amount = match table.get("amount") {
@@ -259,9 +281,16 @@ impl Budget {
         }
         for section in sections {
             let (cells, total, what) = match &self.row {
-                None => (section.columns.iter().copied().map(Some).collect(), section.total, String::new()),
+                None => (
+                    section.columns.iter().copied().map(Some).collect(),
+                    section.total,
+                    String::new(),
+                ),
                 Some(keys) => {
-                    let row = section.rows.iter().find(|row| row.keys == *keys && !row.is_others);
+                    let row = section
+                        .rows
+                        .iter()
+                        .find(|row| row.keys == *keys && !row.is_others);
                     let Some(row) = row else { continue };
                     (row.cells.clone(), row.total, format!(" of {}", keys.join(" / ")))
                 }
@@ -313,7 +342,9 @@ fn read(args: &RunArgs) -> Result<Vec<Named>> {
             .hint("a file of reports holds [defaults] and one [report.NAME] per report"));
     }
     if reports.is_empty() {
-        return Err(usage("names no report").in_source(&name).hint("write a table [report.NAME]"));
+        return Err(usage("names no report")
+            .in_source(&name)
+            .hint("write a table [report.NAME]"));
     }
     if let Some(missing) = args.names.iter().find(|wanted| !reports.contains_key(*wanted)) {
         let known: Vec<&str> = reports.keys().map(String::as_str).collect();
@@ -363,11 +394,15 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
         }
     };
     let wrong = |what: String| usage(format!("report {}: {what}", Printable(name)));
-    let inputs = texts(options.remove("inputs")).map_err(|_| wrong("inputs is no list of texts".to_owned()))?;
+    let inputs =
+        texts(options.remove("inputs")).map_err(|_| wrong("inputs is no list of texts".to_owned()))?;
     if inputs.is_empty() {
-        return Err(wrong("no inputs".to_owned()).hint("write inputs = [\"bills/*.csv\"], here or under [defaults]"));
+        return Err(
+            wrong("no inputs".to_owned()).hint("write inputs = [\"bills/*.csv\"], here or under [defaults]")
+        );
     }
-    let outputs = texts(options.remove("output")).map_err(|_| wrong("output is no list of texts".to_owned()))?;
+    let outputs =
+        texts(options.remove("output")).map_err(|_| wrong("output is no list of texts".to_owned()))?;
     let budgets = match options.remove("budget") {
         None => Vec::new(),
         Some(Value::Array(budgets)) => budgets
@@ -385,10 +420,18 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
             words.push(format!("--{key}").into());
             continue;
         }
-        let values = texts(Some(value))
-            .map_err(|_| wrong(format!("{} is neither text, number, flag nor a list of texts", Printable(&key))))?;
+        let values = texts(Some(value)).map_err(|_| {
+            wrong(format!(
+                "{} is neither text, number, flag nor a list of texts",
+                Printable(&key)
+            ))
+        })?;
         for text in values {
-            let text = if PATHS.contains(&key.as_str()) { here(&text) } else { text };
+            let text = if PATHS.contains(&key.as_str()) {
+                here(&text)
+            } else {
+                text
+            };
             words.push(format!("--{key}={text}").into());
         }
     }
@@ -415,7 +458,11 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
     query.order = report.sort.parse()?;
     query.top = report.top;
     query.fill = report.fill;
-    let paths: Vec<String> = if outputs.is_empty() { vec!["-".to_owned()] } else { outputs };
+    let paths: Vec<String> = if outputs.is_empty() {
+        vec!["-".to_owned()]
+    } else {
+        outputs
+    };
     let outputs = paths
         .iter()
         .map(|path| {

@@ -1,8 +1,11 @@
 //! Files to answers: the only place where ingest meets the engine.
+//!
+//! `charges` is the question's side for those who ask many; `many` asks several questions in one reading;
+//! `inspect` says what files are.
 
+mod charges;
+mod inspect;
 mod many;
-
-pub use many::{share_a_scan, sums_many};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,18 +16,20 @@ use crate::engine::{
     Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, UnreadSource,
     answer_sha256,
 };
-use crate::error::{Diagnostic, Error, Location, Result};
-use crate::ingest;
+use crate::error::{Diagnostic, Error, Result};
 use crate::ingest::archive::open_archives;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, OpenOptions, Opened};
 use crate::ingest::delivery::{self, Delivery};
 use crate::ingest::formats::{Format, near_names};
 use crate::ingest::guard::MAX_EXPAND;
-use crate::ingest::inspect::Findings;
 use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{NotRead, Source, expand};
-use crate::money::Totals;
 use crate::query::ChargeQuery;
+
+use charges::Fold;
+pub use charges::{Answered, Charges, Extent, Files};
+pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
+pub use many::{share_a_scan, sums_many};
 
 /// How a run goes, apart from the question.
 pub struct RunOptions<'a> {
@@ -72,6 +77,27 @@ impl Default for RunOptions<'_> {
             max_expand: MAX_EXPAND,
             chunk_bytes: 1 << 18,
             progress: Arc::default(),
+        }
+    }
+}
+
+impl RunOptions<'_> {
+    /// The same options for another run; nobody receives the rejected rows of that one.
+    #[must_use]
+    pub fn again(&self) -> RunOptions<'static> {
+        RunOptions {
+            threads: self.threads,
+            allow_rejects: self.allow_rejects,
+            on_reject: None,
+            mappings: self.mappings.clone(),
+            format: self.format.clone(),
+            delimiter: self.delimiter,
+            encoding: self.encoding.clone(),
+            allow_empty: self.allow_empty,
+            delivery: self.delivery,
+            max_expand: self.max_expand,
+            chunk_bytes: self.chunk_bytes,
+            progress: Arc::clone(&self.progress),
         }
     }
 }
@@ -156,8 +182,64 @@ impl Outcome {
 /// Errors: everything in [`crate::error::ErrorKind`] but rejected rows, which are part of the outcome.
 pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) -> Result<Outcome> {
     let plan = Arc::new(Plan::new(query)?);
+    let allow_rejects = options.allow_rejects;
+    let on_reject = options.on_reject.take();
+    let ran = fold_files_telling(inputs, &plan, options, on_reject, || Sums::new(Arc::clone(&plan)))?;
+    let ((), finished, account) = ran.settle(&plan)?;
+    let Account {
+        mut receipt,
+        rejects,
+        warnings,
+    } = account;
+    let admitted = allow_rejects.admits(receipt.rows.rejected, receipt.rows.read);
+    if admitted {
+        receipt.answer_sha256 = answer_sha256(&finished.answer);
+    }
+    Ok(Outcome {
+        answer: admitted.then_some(finished.answer),
+        receipt,
+        rejects,
+        warnings,
+    })
+}
+
+/// Files, read and folded.
+pub(crate) struct Ran<F> {
+    fold: F,
+    ready: Vec<Ready>,
+    reports: Vec<BillReport>,
+    rejects: Vec<Diagnostic>,
+    warnings: Vec<String>,
+    left_out: Vec<NotRead>,
+    allow_empty: bool,
+}
+
+/// The account of a run.
+pub(crate) struct Account {
+    pub(crate) receipt: Receipt,
+    pub(crate) rejects: Vec<Diagnostic>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads all files and folds their charges.
+pub(crate) fn fold_files<F: Fold>(
+    inputs: &[String],
+    plan: &Plan,
+    options: RunOptions<'_>,
+    new: impl Fn() -> F,
+) -> Result<Ran<F>> {
+    fold_files_telling(inputs, plan, options, None, new)
+}
+
+fn fold_files_telling<F: Fold>(
+    inputs: &[String],
+    plan: &Plan,
+    options: RunOptions<'_>,
+    mut sink: Option<RejectSink<'_>>,
+    new: impl Fn() -> F,
+) -> Result<Ran<F>> {
     let opened = open(inputs, &options, &plan.hint)?;
-    check_dimensions(&plan, &opened.bills)?;
+    check_dimensions(plan, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
         let bill_plan = BillPlan::new(&plan.hint, &bill)?;
@@ -168,9 +250,8 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     }
 
     let n_workers = workers(options.threads);
-    let mut states: Vec<Sums> = (0..n_workers).map(|_| Sums::new(Arc::clone(&plan))).collect();
+    let mut states: Vec<F> = (0..n_workers).map(|_| new()).collect();
     let mut shown = Vec::new();
-    let mut sink = options.on_reject.take();
     let mut on_reject = |diagnostic: Diagnostic| -> Result<()> {
         if let Some(sink) = &mut sink {
             sink(&diagnostic).map_err(|e| Error::io("the rejected rows cannot be written", &e))?;
@@ -190,61 +271,102 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
         &mut states,
         &on_rows,
         &mut on_reject,
-        |state: &mut Sums, batch| state.update(batch),
+        |state: &mut F, batch| state.update(batch),
     )?;
-
     check_views(views_of(&ready, &reports))?;
 
     let mut states = states.into_iter();
-    let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
+    let mut fold = states.next().ok_or_else(|| Error::bug("no worker"))?;
     for state in states {
-        merged.merge(&state)?;
+        fold.merge(state)?;
     }
-    check_costs(&plan, &ready, &reports, options.allow_empty)?;
-    let finished = merged.finish()?;
-    check_rows(&ready, &reports)?;
-    let mut receipt = account(&ready, &reports, &finished)?;
-    receipt.left_out = opened
-        .left_out
-        .into_iter()
-        .map(|NotRead { source, why }| UnreadSource { source, why })
-        .collect();
-    receipt.check(plan.groups_overlap())?;
-    let admitted = options
-        .allow_rejects
-        .admits(receipt.rows.rejected, receipt.rows.read);
-    if admitted {
-        receipt.answer_sha256 = answer_sha256(&finished.answer);
-    }
-    let mut warnings = opened.warnings;
-    for Ready { bill, .. } in &ready {
-        warnings.extend(
-            bill.notes
-                .iter()
-                .map(|note| format!("{}: {note}", bill.source.name)),
-        );
-    }
-    for (Ready { bill, .. }, report) in ready.iter().zip(&reports) {
-        if report.ends_within_line && report.n_rejected > 0 {
-            warnings.push(format!(
-                "{}: the file does not end with a line end; it may be cut",
-                bill.source.name
-            ));
-        }
-    }
-    for source in receipt
-        .sources
-        .iter()
-        .filter(|s| s.rows_read == 0 && s.rows_skipped == 0)
-    {
-        warnings.push(format!("{}: no rows", source.source));
-    }
-    Ok(Outcome {
-        answer: admitted.then_some(finished.answer),
-        receipt,
+    Ok(Ran {
+        fold,
+        ready,
+        reports,
         rejects: shown,
-        warnings,
+        warnings: opened.warnings,
+        left_out: opened.left_out,
+        allow_empty: options.allow_empty,
     })
+}
+
+impl<F: Fold> Ran<F> {
+    /// Finishes the fold and balances its account.
+    fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
+        let Ran {
+            fold,
+            ready,
+            reports,
+            rejects,
+            mut warnings,
+            left_out,
+            allow_empty,
+        } = self;
+        check_costs(plan, &ready, &reports, allow_empty)?;
+        let (value, finished) = fold.finish()?;
+        check_rows(&ready, &reports)?;
+        let mut receipt = account(&ready, &reports, &finished)?;
+        receipt.left_out = left_out
+            .into_iter()
+            .map(|NotRead { source, why }| UnreadSource { source, why })
+            .collect();
+        receipt.check(plan.groups_overlap())?;
+        for Ready { bill, .. } in &ready {
+            warnings.extend(
+                bill.notes
+                    .iter()
+                    .map(|note| format!("{}: {note}", bill.source.name)),
+            );
+        }
+        for (Ready { bill, .. }, report) in ready.iter().zip(&reports) {
+            if report.ends_within_line && report.n_rejected > 0 {
+                warnings.push(format!(
+                    "{}: the file does not end with a line end; it may be cut",
+                    bill.source.name
+                ));
+            }
+        }
+        for source in receipt
+            .sources
+            .iter()
+            .filter(|s| s.rows_read == 0 && s.rows_skipped == 0)
+        {
+            warnings.push(format!("{}: no rows", source.source));
+        }
+        let account = Account {
+            receipt,
+            rejects,
+            warnings,
+        };
+        Ok((value, finished, account))
+    }
+
+    /// The value with its account.
+    ///
+    /// Errors: more rejected rows than allowed, with the first of them.
+    pub(crate) fn answered(self, plan: &Plan, allow: AllowRejects) -> Result<Answered<F::Value>> {
+        let (value, _, account) = self.settle(plan)?;
+        let Account {
+            receipt,
+            rejects,
+            warnings,
+        } = account;
+        if !allow.admits(receipt.rows.rejected, receipt.rows.read) {
+            let outcome = Outcome {
+                answer: None,
+                receipt,
+                rejects,
+                warnings,
+            };
+            return Err(charges::refused(&outcome).unwrap_or_else(|| Error::bug("refused without a reason")));
+        }
+        Ok(Answered {
+            value,
+            receipt,
+            warnings,
+        })
+    }
 }
 
 /// Workers to run: as many as asked for, or one per core.
@@ -336,7 +458,7 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint)
 /// A dimension in an export's own spelling must be a column of some file; a schema column may be absent
 /// everywhere and is empty then.
 fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
-    for name in &plan.hint.text {
+    for name in plan.hint.text.iter().chain(&plan.hint.measures) {
         if schema::column(name).is_some()
             || bills
                 .iter()
@@ -501,160 +623,4 @@ fn account(ready: &[Ready], reports: &[BillReport], finished: &Finished) -> Resu
         });
     }
     Ok(receipt)
-}
-
-/// What one file is, and its control totals.
-#[derive(Debug)]
-pub struct Inspection {
-    /// The file as it was named to us.
-    pub source: Arc<str>,
-    /// The format and version that were recognised.
-    pub format: String,
-    /// What people call the format.
-    pub title: String,
-    /// `csv`, `csv + gzip`, `parquet (zstd)`, `ndjson`, `json`, ….
-    pub carrier: String,
-    /// Per column of the file: header, and what it feeds (a schema column, `tag:KEY`, an amount, or "").
-    pub columns: Vec<ColumnInspection>,
-    /// Columns of the schema that this file does not feed.
-    pub absent: Vec<&'static str>,
-    /// Rows, the rejected ones with them.
-    pub rows: u64,
-    /// Rows in which some cell of a known column cannot be read.
-    pub rows_rejected: u64,
-    /// Blank lines.
-    pub blank_lines: u64,
-    /// Exact sums per cost column of the file (header as spelled) and currency, over the rows whose cell is readable.
-    pub totals: Vec<ColumnTotals>,
-    /// First and last start of a charge period, and last end.
-    pub span: Option<(i64, i64, i64)>,
-    /// What is odd: empty cells that are bridged, blank lines, unreadable tags, rows in the future of their billing period.
-    pub odd: Vec<String>,
-    /// The first faults.
-    pub rejects: Vec<Diagnostic>,
-}
-
-/// One column of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnInspection {
-    /// As spelled in the file.
-    pub header: String,
-    /// What it feeds.
-    pub role: String,
-}
-
-/// Control totals of one cost column.
-#[derive(Debug, Clone)]
-pub struct ColumnTotals {
-    /// As spelled in the file.
-    pub header: String,
-    /// The schema's name for it, or "".
-    pub role: String,
-    /// Cells with a value.
-    pub n_values: u64,
-    /// Empty cells.
-    pub n_empty: u64,
-    /// Cells that are no amount.
-    pub n_unreadable: u64,
-    /// Most decimals of a value.
-    pub max_decimals: u8,
-    /// Exact sum per currency.
-    pub sums: Totals,
-}
-
-/// Says what files are: format, mapping, rows, exact control totals, time span, oddities.
-///
-/// Errors: as [`sums`]; unreadable rows are part of the inspection.
-pub fn inspect(inputs: &[String], options: &RunOptions<'_>) -> Result<Vec<Inspection>> {
-    let hint = Plan::new(ChargeQuery::total())?.hint;
-    let opened = open(inputs, options, &hint)?;
-    let mut inspections = Vec::with_capacity(opened.bills.len());
-    for (bill, stream) in opened.bills.into_iter().zip(opened.streams) {
-        let findings = match BillPlan::new(&hint, &bill)? {
-            Some(plan) => ingest::inspect::inspect(&bill, plan, stream, workers(options.threads))?,
-            None => Findings::default(),
-        };
-        options
-            .progress
-            .rows
-            .fetch_add(findings.n_rows, Ordering::Relaxed);
-        inspections.push(describe(&bill, findings));
-    }
-    Ok(inspections)
-}
-
-fn describe(bill: &Bill, findings: Findings) -> Inspection {
-    let binding = &bill.binding;
-    let mut odd: Vec<String> = bill.notes.clone();
-    for (key, value) in bill.source.partitions.iter() {
-        odd.push(format!("lies in the partition {key}={value}"));
-    }
-    if findings.n_blank > 0 {
-        odd.push(format!("{} blank lines", findings.n_blank));
-    }
-    odd.extend(findings.odd.iter().map(|(what, n)| format!("{n} {what}")));
-    let totals: Vec<ColumnTotals> = findings
-        .money
-        .into_iter()
-        .map(|(column, found)| {
-            let header = binding.headers.names[column].clone();
-            if found.n_negative > 0 {
-                odd.push(format!("{} negative values in {header}", found.n_negative));
-            }
-            let role = binding.role(column);
-            ColumnTotals {
-                header,
-                role: if schema::column(&role).is_some() {
-                    role
-                } else {
-                    String::new()
-                },
-                n_values: found.n_values,
-                n_empty: found.n_empty,
-                n_unreadable: found.n_unreadable,
-                max_decimals: found.max_scale,
-                sums: found.sums,
-            }
-        })
-        .collect();
-    let rejects = findings.faults.into_iter().map(|placed| Diagnostic {
-        code: placed.fault.code,
-        location: Location {
-            source: Some(Arc::clone(&bill.source.name)),
-            record: Some(placed.record),
-            line: placed.line,
-            column: placed.fault.column,
-        },
-        text: placed.fault.text,
-        expected: placed.fault.expected,
-        row: placed.fault.raw,
-        cost: placed.fault.cost,
-    });
-    Inspection {
-        source: Arc::clone(&bill.source.name),
-        format: binding.format_name(),
-        title: binding.format.title.clone(),
-        carrier: bill.carrier_name(),
-        columns: (0..bill.n_headers())
-            .map(|i| ColumnInspection {
-                header: binding.headers.names[i].clone(),
-                role: binding.role(i),
-            })
-            .collect(),
-        absent: schema::COLUMNS
-            .iter()
-            .map(|c| c.name)
-            .filter(|name| match *name {
-                schema::TAGS => binding.tag_column.is_none() && binding.tag_columns.is_empty(),
-                name => binding.columns.get(name).is_none_or(|i| *i >= bill.n_headers()),
-            })
-            .collect(),
-        rows: findings.n_rows,
-        rows_rejected: findings.n_rejected,
-        blank_lines: findings.n_blank,
-        totals,
-        span: findings.span,
-        odd,
-        rejects: rejects.collect(),
-    }
 }

@@ -527,8 +527,8 @@ fn unlike_currencies_are_refused_until_a_filter_leaves_one() {
         let error = ask(&[], limit).unwrap_err();
         assert_eq!(error.kind().class(), ErrorClass::Conflict);
         assert_eq!(
-            crate::fault::Fault::from(&error).message,
-            "PermissionDenied, the charges are in more than one currency [none named, CNY, USD], \
+            crate::fault::Refusal::from(ask(&[], limit).unwrap_err()).message,
+            "the charges are in more than one currency [none named, CNY, USD], \
              which are never added; filter by one of them"
         );
         assert_eq!(error.hint_text(), Some("add --filter billing_currency=USD"));

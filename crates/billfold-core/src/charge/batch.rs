@@ -10,6 +10,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, Int32Array, MapArray,
     RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, Int32Type, Schema, TimeUnit, TimestampMicrosecondType,
     i256,
@@ -17,7 +18,7 @@ use arrow::datatypes::{
 
 use crate::charge::schema::{BILLING_CURRENCY, CHARGE_PERIOD_END, TAGS};
 use crate::error::{Error, Result};
-use crate::money::Amount;
+use crate::money::{Amount, ExactSum};
 
 /// Name of the batch column that the calendar of an answer looks at.
 pub const PERIOD_START: &str = "period_start";
@@ -30,6 +31,7 @@ pub struct ChargeBatch {
     rows: RecordBatch,
     n_text: usize,
     has_tags: bool,
+    has_end: bool,
 }
 
 /// Why a row of a file is no charge.
@@ -67,6 +69,8 @@ pub struct RowCounts {
     pub split_rows: u64,
     /// Rows that are no charges for another reason of the format.
     pub other_left_out: u64,
+    /// Cells of a measure that hold no number; they count as without a value.
+    pub measures_unreadable: u64,
     /// Views of the format that some row proves, a bit each.
     pub views: u32,
 }
@@ -84,6 +88,7 @@ impl RowCounts {
         self.total_lines += other.total_lines;
         self.split_rows += other.split_rows;
         self.other_left_out += other.other_left_out;
+        self.measures_unreadable += other.measures_unreadable;
         self.views |= other.views;
     }
 
@@ -113,6 +118,10 @@ impl RowCounts {
             ("total lines", self.total_lines),
             ("split line items", self.split_rows),
             ("rows that are no charges", self.other_left_out),
+            (
+                "measures unreadable, taken as without a value",
+                self.measures_unreadable,
+            ),
         ]
         .into_iter()
         .filter(|(_, n)| *n > 0)
@@ -207,6 +216,7 @@ impl ChargeBatch {
         }
         let n_text = parts.text.len();
         let has_tags = parts.tags.is_some();
+        let has_end = parts.end.is_some();
         let mut fields = vec![
             Field::new(PERIOD_START, time_type(), false),
             Field::new(COST, parts.cost.data_type().clone(), true),
@@ -230,7 +240,38 @@ impl ChargeBatch {
             rows,
             n_text,
             has_tags,
+            has_end,
         })
+    }
+
+    /// Adds the measures of the hint, in its order: decimals like the cost, null where a row has no value.
+    ///
+    /// Errors: a bug of ours, when lengths or types differ.
+    pub fn with_measures(self, measures: Vec<(String, ArrayRef)>) -> Result<Self> {
+        if measures.is_empty() {
+            return Ok(self);
+        }
+        let bug = |e: arrow::error::ArrowError| Error::bug(format!("a measure does not fit its batch: {e}"));
+        let mut fields: Vec<Field> = self
+            .rows
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.as_ref().clone())
+            .collect();
+        let mut columns = self.rows.columns().to_vec();
+        for (name, array) in measures {
+            if !matches!(
+                array.data_type(),
+                DataType::Decimal128(38, 0..=38) | DataType::Decimal256(76, 0..=38)
+            ) {
+                return Err(Error::bug(format!("a measure of type {}", array.data_type())));
+            }
+            fields.push(Field::new(name, array.data_type().clone(), true));
+            columns.push(array);
+        }
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(bug)?;
+        Ok(ChargeBatch { rows, ..self })
     }
 
     /// Keeps the rows whose flag is set.
@@ -265,29 +306,28 @@ impl ChargeBatch {
 
     /// Per charge, the end of its charge period; empty when it was not asked for.
     pub fn end(&self) -> &[i64] {
-        match self
-            .rows
-            .columns()
-            .get(3 + self.n_text + usize::from(self.has_tags))
-        {
-            Some(column) => column.as_primitive::<TimestampMicrosecondType>().values(),
-            None => &[],
+        if !self.has_end {
+            return &[];
         }
+        let column = self.rows.column(3 + self.n_text + usize::from(self.has_tags));
+        column.as_primitive::<TimestampMicrosecondType>().values()
     }
 
     /// Per charge, its cost.
     pub fn cost(&self) -> MoneyColumn<'_> {
-        let column = self.rows.column(1);
-        match column.data_type() {
-            DataType::Decimal128(_, scale) => MoneyColumn::Narrow {
-                mantissas: column.as_primitive::<Decimal128Type>().values(),
-                scale: scale.unsigned_abs(),
-            },
-            DataType::Decimal256(_, scale) => MoneyColumn::Wide {
-                mantissas: column.as_primitive::<Decimal256Type>().values(),
-                scale: scale.unsigned_abs(),
-            },
-            other => unreachable!("new() admits no cost of type {other}"),
+        money(self.rows.column(1))
+    }
+
+    /// Per charge, its measure `i` of the hint.
+    ///
+    /// # Panics
+    /// When the hint asked for fewer measures.
+    pub fn measure(&self, i: usize) -> MeasureColumn<'_> {
+        let first = 3 + self.n_text + usize::from(self.has_tags) + usize::from(self.has_end);
+        let column = self.rows.column(first + i);
+        MeasureColumn {
+            values: money(column),
+            nulls: column.nulls(),
         }
     }
 
@@ -314,6 +354,54 @@ impl ChargeBatch {
             codes: tags.keys(),
             sets: tags.values().as_map(),
         })
+    }
+}
+
+fn money(column: &ArrayRef) -> MoneyColumn<'_> {
+    match column.data_type() {
+        DataType::Decimal128(_, scale) => MoneyColumn::Narrow {
+            mantissas: column.as_primitive::<Decimal128Type>().values(),
+            scale: scale.unsigned_abs(),
+        },
+        DataType::Decimal256(_, scale) => MoneyColumn::Wide {
+            mantissas: column.as_primitive::<Decimal256Type>().values(),
+            scale: scale.unsigned_abs(),
+        },
+        other => unreachable!("new() admits no cost of type {other}"),
+    }
+}
+
+impl MoneyColumn<'_> {
+    /// The amount of a row; zero where the row has none.
+    ///
+    /// Errors: a bug of ours, when a batch holds more than 38 digits.
+    pub fn amount(&self, row: usize) -> Result<Amount> {
+        let amount = match self {
+            MoneyColumn::Narrow { mantissas, scale } => Amount::new(mantissas[row], *scale),
+            MoneyColumn::Wide { mantissas, scale } => {
+                ExactSum::from_parts(mantissas[row], *scale).and_then(|s| s.to_amount())
+            }
+        };
+        amount.ok_or_else(|| Error::bug("a batch holds an amount of more than 38 digits"))
+    }
+}
+
+/// A measure of a batch: its values, and which rows have one.
+#[derive(Debug, Clone, Copy)]
+pub struct MeasureColumn<'a> {
+    values: MoneyColumn<'a>,
+    nulls: Option<&'a NullBuffer>,
+}
+
+impl MeasureColumn<'_> {
+    /// The value of a row, where it has one.
+    ///
+    /// Errors: a bug of ours, when a batch holds more than 38 digits.
+    pub fn get(&self, row: usize) -> Result<Option<Amount>> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return Ok(None);
+        }
+        self.values.amount(row).map(Some)
     }
 }
 
@@ -347,9 +435,9 @@ impl<'a> TagColumn<'a> {
 
 /// A cost column of 38 digits. `mantissas` of null rows must be 0.
 pub fn narrow_cost(
-    mantissas: Vec<i128>,
+    mantissas: impl Into<ScalarBuffer<i128>>,
     scale: u8,
-    nulls: Option<arrow::buffer::NullBuffer>,
+    nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
     let array = Decimal128Array::new(mantissas.into(), nulls)
         .with_precision_and_scale(38, scale as i8)
@@ -358,11 +446,7 @@ pub fn narrow_cost(
 }
 
 /// A cost column of 76 digits. `mantissas` of null rows must be 0.
-pub fn wide_cost(
-    mantissas: Vec<i256>,
-    scale: u8,
-    nulls: Option<arrow::buffer::NullBuffer>,
-) -> Result<ArrayRef> {
+pub fn wide_cost(mantissas: Vec<i256>, scale: u8, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
     let array = Decimal256Array::new(mantissas.into(), nulls)
         .with_precision_and_scale(76, scale as i8)
         .map_err(|e| Error::bug(format!("a cost column of scale {scale}: {e}")))?;

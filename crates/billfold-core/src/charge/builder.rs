@@ -6,106 +6,23 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, DictionaryArray, Int32Array, MapArray, NullBufferBuilder, StringArray, StructArray,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, i256};
-use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::batch::{narrow_cost, wide_cost};
+use super::intern::{Interner, ShortText};
 use crate::error::{Error, Result};
 use crate::money::{Amount, POW10, rescale};
 
-/// Distinct byte strings, numbered from 0 in the order in which they were met.
-#[derive(Debug)]
-pub struct Interner {
-    table: HashTable<i32>,
-    hasher: RandomState,
-    offsets: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Default for Interner {
-    fn default() -> Self {
-        Interner {
-            table: HashTable::new(),
-            hasher: RandomState::default(),
-            offsets: vec![0],
-            bytes: Vec::new(),
-        }
-    }
-}
-
-impl Interner {
-    /// Distinct strings so far.
-    pub fn len(&self) -> usize {
-        self.offsets.len() - 1
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The string of a code that [`Interner::intern`] gave.
-    pub fn get(&self, code: i32) -> &[u8] {
-        let code = code as usize;
-        &self.bytes[self.offsets[code]..self.offsets[code + 1]]
-    }
-
-    /// The code of a string.
-    pub fn intern(&mut self, text: &[u8]) -> i32 {
-        let hash = self.hasher.hash_one(text);
-        let Interner {
-            table,
-            hasher,
-            offsets,
-            bytes,
-        } = self;
-        let get = |code: i32| &bytes[offsets[code as usize]..offsets[code as usize + 1]];
-        if let Some(code) = table.find(hash, |code| get(*code) == text) {
-            return *code;
-        }
-        let code = (offsets.len() - 1) as i32;
-        table.insert_unique(hash, code, |code| hasher.hash_one(get(*code)));
-        bytes.extend_from_slice(text);
-        offsets.push(bytes.len());
-        code
-    }
-
-    /// The strings as an Arrow array; `map` may replace a string by another.
-    fn finish(&self, map: impl Fn(&[u8]) -> Option<&'static str>) -> Result<StringArray> {
-        let replaced = (0..self.len()).any(|code| map(self.get(code as i32)).is_some());
-        if replaced {
-            let text = |code: usize| -> Result<&str> {
-                let bytes = self.get(code as i32);
-                match map(bytes) {
-                    Some(other) => Ok(other),
-                    None => {
-                        std::str::from_utf8(bytes).map_err(|e| Error::bug(format!("unchecked text: {e}")))
-                    }
-                }
-            };
-            return (0..self.len()).map(|code| text(code).map(Some)).collect();
-        }
-        if i32::try_from(self.bytes.len()).is_err() {
-            return Err(Error::limit(
-                "limit.chunk",
-                "the texts of one chunk need more than 2 GiB",
-            ));
-        }
-        let offsets: Vec<i32> = self.offsets.iter().map(|o| *o as i32).collect();
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        StringArray::try_new(offsets, Buffer::from_slice_ref(&self.bytes), None)
-            .map_err(|e| Error::bug(format!("unchecked text: {e}")))
-    }
-}
-
 /// A text column: a code per row, each text once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TextBuilder {
     interner: Interner,
     codes: Vec<i32>,
     last: i32,
+    /// The last text, where it is a short one.
+    last_short: Option<ShortText>,
 }
 
 impl TextBuilder {
@@ -115,13 +32,25 @@ impl TextBuilder {
             interner: Interner::default(),
             codes: Vec::with_capacity(n_rows),
             last: -1,
+            last_short: None,
         }
+    }
+
+    /// Adds a row whose text is known as a word, too.
+    #[inline]
+    pub fn push_short(&mut self, short: ShortText, text: &[u8]) {
+        if self.last_short != Some(short) {
+            self.last = self.interner.intern_short(short, text);
+            self.last_short = Some(short);
+        }
+        self.codes.push(self.last);
     }
 
     /// Adds a row. Bills repeat themselves from row to row, so the last text is looked at first.
     pub fn push(&mut self, text: &[u8]) {
         if self.last < 0 || self.interner.get(self.last) != text {
             self.last = self.interner.intern(text);
+            self.last_short = None;
         }
         self.codes.push(self.last);
     }
@@ -166,6 +95,17 @@ pub struct MoneyBuilder {
     pub n_null: u64,
 }
 
+/// The powers of ten that 64 bits hold with a sign, up to 10¹⁵.
+const POW10_SHORT: [i64; 16] = {
+    let mut powers = [1; 16];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 /// 38 digits: 10³⁸ − 1 is the largest.
 const fn fits(mantissa: i128) -> bool {
     mantissa.unsigned_abs() < POW10[38].unsigned_abs()
@@ -191,6 +131,22 @@ impl MoneyBuilder {
         }
         self.nulls.append_null();
         self.n_null += 1;
+    }
+
+    /// Adds a row with an amount of less than 10¹⁶ units of 10⁻ˢᶜᵃˡᵉ.
+    #[inline]
+    pub fn push_short(&mut self, mantissa: i64, scale: u8) {
+        debug_assert!(mantissa.unsigned_abs() < 10_000_000_000_000_000);
+        let raised = self.scale.wrapping_sub(scale);
+        // Sixteen digits and fifteen places are 31 digits, which always fit.
+        if self.wide.is_none() && raised < 16 {
+            self.nulls.append_non_null();
+            let power = POW10_SHORT[raised as usize];
+            self.narrow
+                .push(i128::from(mantissa).wrapping_mul(i128::from(power)));
+            return;
+        }
+        self.push(Amount::within_limits(i128::from(mantissa), scale));
     }
 
     /// Adds a row.

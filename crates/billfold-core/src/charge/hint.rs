@@ -118,4 +118,28 @@ pub struct ScanHint {
     pub window: Window,
     /// Whether charges reach beyond their start (proration), so that the end counts when skipping.
     pub spans: bool,
+    /// Whether batches carry the ends of charges, also where they do not count for skipping.
+    pub ends: bool,
+    /// Money and number columns wanted beside the cost, each once: names of the schema, or headers in the
+    /// export's spelling.
+    pub measures: Vec<String>,
+}
+
+impl ScanHint {
+    /// Asks for a text column; its index in the batches.
+    pub fn want_text(&mut self, name: &str) -> usize {
+        want(&mut self.text, name)
+    }
+
+    /// Asks for a measure; its index in the batches.
+    pub fn want_measure(&mut self, name: &str) -> usize {
+        want(&mut self.measures, name)
+    }
+}
+
+fn want(names: &mut Vec<String>, name: &str) -> usize {
+    names.iter().position(|n| n == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
 }

@@ -1,13 +1,14 @@
 //! The charge: its schema, its batches, and what a reader is asked to bring.
 //!
 //! Nothing here knows files, formats or questions. `schema` names the columns, `hint` says which of
-//! them a scan must bring, `batch` is the promise that ingest gives to the engine, and `builder`
-//! turns cells into the columns of a batch.
+//! them a scan must bring, `batch` is the promise that ingest gives to the engine, `builder`
+//! turns cells into the columns of a batch, and `intern` numbers texts.
 
 pub mod batch;
 pub mod builder;
 pub mod hint;
+pub mod intern;
 pub mod schema;
 
-pub use batch::{ChargeBatch, MoneyColumn, RowCounts};
+pub use batch::{ChargeBatch, MeasureColumn, MoneyColumn, RowCounts};
 pub use hint::{Clock, CostMetric, ScanHint};

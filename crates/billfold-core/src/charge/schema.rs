@@ -15,6 +15,8 @@ pub enum ColumnKind {
     Time,
     /// Key/value labels.
     Tags,
+    /// An exact number that is no amount of money: a quantity, a rate, a size in the unit of its name.
+    Number,
 }
 
 /// One column of the charge schema.
@@ -50,10 +52,20 @@ const fn time(name: &'static str, about: &'static str) -> ColumnSpec {
     }
 }
 
+const fn number(name: &'static str, about: &'static str) -> ColumnSpec {
+    ColumnSpec {
+        name,
+        kind: ColumnKind::Number,
+        about,
+    }
+}
+
 /// Start of the charge period, inclusive.
 pub const CHARGE_PERIOD_START: &str = "charge_period_start";
 /// End of the charge period, exclusive.
 pub const CHARGE_PERIOD_END: &str = "charge_period_end";
+/// When the charge was deducted.
+pub const CHARGE_TIME: &str = "charge_time";
 /// Start of the billing period, inclusive.
 pub const BILLING_PERIOD_START: &str = "billing_period_start";
 /// End of the billing period, exclusive.
@@ -66,6 +78,8 @@ pub const TAGS: &str = "tags";
 pub const BILLED_COST: &str = "billed_cost";
 /// Amortised, after all discounts.
 pub const EFFECTIVE_COST: &str = "effective_cost";
+/// Quantity used.
+pub const USAGE_QUANTITY: &str = "usage_quantity";
 /// At list unit price.
 pub const LIST_COST: &str = "list_cost";
 /// At contracted unit price.
@@ -84,6 +98,23 @@ pub const COLUMNS: &[ColumnSpec] = &[
     money(EFFECTIVE_COST, "amortised, after all discounts"),
     money(LIST_COST, "at list unit price"),
     money(CONTRACTED_COST, "at contracted unit price"),
+    money("cash_amount", "part of the cost paid in cash"),
+    money("voucher_amount", "part of the cost paid by vouchers"),
+    money("incentive_amount", "part of the cost paid by free credit"),
+    money("transfer_amount", "part of the cost paid by royalties"),
+    money("tax_amount", "tax on the cost"),
+    number(USAGE_QUANTITY, "quantity used, in consumed_unit"),
+    number("unit_price", "price of one pricing_unit"),
+    number(
+        "discount_rate",
+        "what is left of the list price; 1 for no discount",
+    ),
+    number("tax_rate", "tax as a part of the cost"),
+    number("vcpus", "virtual processors of the resource"),
+    number("memory_mb", "memory of the resource, MiB"),
+    number("volume_gb", "disk of the resource, GiB"),
+    number("bandwidth_mbps", "bandwidth of the resource, Mbit/s"),
+    time(CHARGE_TIME, "when the charge was deducted"),
     text(BILLING_CURRENCY, "ISO 4217 code of the costs"),
     text("billing_account_id", "who is invoiced (root user, payer)"),
     text("billing_account_name", "name of who is invoiced"),
@@ -108,10 +139,15 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text("invoice_issuer", "who issues the invoice"),
     text("region_id", "region"),
     text("region_name", "name of the region"),
+    text("region_type", "domestic or international"),
     text("zone_id", "availability zone"),
+    text("zone_name", "name of the availability zone"),
     text("service_name", "offering"),
+    text("service_code", "code of the offering (business code)"),
     text("service_category", "highest level of service classes"),
     text("service_subcategory", "second level of service classes"),
+    text("product_code", "code of the product within the offering"),
+    text("product_name", "its name"),
     text("resource_id", "the thing that incurs the charge"),
     text("resource_name", "its name"),
     text("resource_type", "its kind"),
@@ -119,6 +155,10 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text(
         "charge_category",
         "usage, purchase, tax, credit or adjustment, in the export's words",
+    ),
+    text(
+        "action_type",
+        "the transaction behind the charge, in the export's words",
     ),
     text("charge_class", "correction or nothing"),
     text("charge_frequency", "one-time, recurring or usage-based"),
@@ -146,7 +186,16 @@ pub const COLUMNS: &[ColumnSpec] = &[
     text("order_id", "order or contract behind the charge"),
     text("sku_id", "stock keeping unit"),
     text("sku_meter", "what the SKU meters (charge item, component)"),
+    text("component_name", "name of what the SKU meters"),
     text("sku_price_id", "price of the SKU"),
+    text(
+        "is_billing",
+        "whether the resource is still charged, true or false",
+    ),
+    text(
+        "resource_spec",
+        "configuration of the resource, in the export's words",
+    ),
     text("remarks", "free text of the provider"),
     text("row_id", "the provider's own key of the row"),
     ColumnSpec {
@@ -159,6 +208,12 @@ pub const COLUMNS: &[ColumnSpec] = &[
 /// Looks a column up by its name.
 pub fn column(name: &str) -> Option<&'static ColumnSpec> {
     COLUMNS.iter().find(|c| c.name == name)
+}
+
+/// Whether a measure adds up over charges and over time, as money and quantities used do; rates, prices and
+/// sizes do not. An amount in an export's own spelling does.
+pub fn is_flow(name: &str) -> bool {
+    name == USAGE_QUANTITY || column(name).is_none_or(|c| c.kind == ColumnKind::Money)
 }
 
 /// Other names under which users and the cloud APIs know a column.
@@ -175,6 +230,11 @@ const ALIASES: &[(&str, &str)] = &[
     ("root_user_id", "billing_account_id"),
     ("service", "service_name"),
     ("currency", "billing_currency"),
+    ("usage_unit", "consumed_unit"),
+    ("price_unit", "pricing_unit"),
+    ("component_code", "sku_meter"),
+    ("commitment_id", "commitment_discount_id"),
+    ("meta", "resource_spec"),
     ("type", "resource_type"),
     ("category", "charge_category"),
     ("provider_name", "provider"),

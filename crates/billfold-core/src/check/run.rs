@@ -97,6 +97,8 @@ pub fn check(inputs: &[String], n_shown: usize, options: &RunOptions<'_>) -> Res
         default_currency: None,
         window: Window::ALL,
         spans: false,
+        ends: false,
+        measures: Vec::new(),
     };
     let opened = dataset::open(inputs, options, &hint)?;
     if let Some(other) = opened

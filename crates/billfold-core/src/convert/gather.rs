@@ -14,7 +14,7 @@ use crate::charge::batch::{LeftOut, RowCounts, RowFault};
 use crate::charge::builder::constant;
 use crate::charge::schema::{
     BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_END, BILLING_PERIOD_START, CHARGE_PERIOD_END,
-    CHARGE_PERIOD_START, ColumnKind, EFFECTIVE_COST,
+    CHARGE_PERIOD_START, CHARGE_TIME, ColumnKind, EFFECTIVE_COST,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, TextArray};
@@ -23,6 +23,7 @@ use crate::ingest::decode::{
     texts, views,
 };
 use crate::ingest::formats::Binding;
+use crate::ingest::measures::MeasurePlan;
 use crate::ingest::plan::{CostPlan, DecodePlan};
 use crate::money::{Amount, Currency, ExactSum, Totals};
 use crate::time::{self, TimeError};
@@ -109,7 +110,12 @@ impl CellVisitor for Gather<'_> {
         }
         let mut times: BTreeMap<&str, Vec<Option<i64>>> = BTreeMap::new();
         times.insert(CHARGE_PERIOD_START, starts);
-        for name in [CHARGE_PERIOD_END, BILLING_PERIOD_START, BILLING_PERIOD_END] {
+        for name in [
+            CHARGE_PERIOD_END,
+            BILLING_PERIOD_START,
+            BILLING_PERIOD_END,
+            CHARGE_TIME,
+        ] {
             let Some(column) = binding.find(name) else {
                 continue;
             };
@@ -148,6 +154,11 @@ impl CellVisitor for Gather<'_> {
             {
                 money.insert(name, values);
             }
+            if let Role::Schema(name, ColumnKind::Number) = column.role
+                && let Some(values) = numbers(cells, plan, binding, name, &mut judged)
+            {
+                money.insert(name, values);
+            }
         }
         count_bridges(&money, &judged, &mut part.counts, n_rows);
 
@@ -181,6 +192,9 @@ impl CellVisitor for Gather<'_> {
                         let totals = part.totals.entry(name).or_default();
                         add_up(totals, values, &currency, &judged)?;
                     }
+                    money.remove(name).map_or(Gathered::Null, Gathered::Money)
+                }
+                Role::Schema(name, ColumnKind::Number) => {
                     money.remove(name).map_or(Gathered::Null, Gathered::Money)
                 }
                 Role::Schema(name, ColumnKind::Text) => match binding.find(name) {
@@ -299,6 +313,32 @@ fn amounts<C: Cells>(
             Some(column) if !by_rules => amount_of(cells, plan, row, column, &mut scratch),
             _ => cost_of(cells, plan, row, &mut scratch).map(|(cost, fell_back)| cost.filter(|_| !fell_back)),
         };
+        out.push(value.unwrap_or_else(|fault| {
+            judged.refuse(row, fault);
+            None
+        }));
+    }
+    Some(out)
+}
+
+/// A number per row; None where this bill has no such column.
+fn numbers<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    binding: &Binding,
+    name: &'static str,
+    judged: &mut Judged,
+) -> Option<Vec<Option<Amount>>> {
+    let measure = MeasurePlan::new(name, binding);
+    measure.column?;
+    let mut scratch = Vec::new();
+    let mut out = Vec::with_capacity(cells.n_rows());
+    for row in 0..cells.n_rows() {
+        if judged.is_bad(row) {
+            out.push(None);
+            continue;
+        }
+        let value = measure.value(cells, plan, row, &mut scratch);
         out.push(value.unwrap_or_else(|fault| {
             judged.refuse(row, fault);
             None

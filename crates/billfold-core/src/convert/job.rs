@@ -149,6 +149,8 @@ pub fn convert(
         default_currency: convert.default_currency,
         window: Window::ALL,
         spans: false,
+        ends: false,
+        measures: Vec::new(),
     };
     let opened = dataset::open(inputs, &options, &hint)?;
     let layout = Layout::new(convert.schema, &opened.bills, convert.default_currency)?;

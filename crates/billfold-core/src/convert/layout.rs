@@ -108,6 +108,8 @@ const FOCUS: &[(&str, &str)] = &[
     ("sku_id", "SkuId"),
     ("sku_meter", "SkuMeter"),
     ("sku_price_id", "SkuPriceId"),
+    ("usage_quantity", "ConsumedQuantity"),
+    ("unit_price", "ContractedUnitPrice"),
     ("tags", "Tags"),
 ];
 
@@ -115,8 +117,6 @@ const FOCUS: &[(&str, &str)] = &[
 const FOCUS_ONLY: &[&str] = &[
     "CommitmentDiscountQuantity",
     "CommitmentDiscountUnit",
-    "ConsumedQuantity",
-    "ContractedUnitPrice",
     "ListUnitPrice",
     "PricingCurrencyContractedUnitPrice",
     "PricingCurrencyEffectiveCost",

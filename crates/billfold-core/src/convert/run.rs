@@ -13,7 +13,8 @@ use arrow::util::display::FormatOptions;
 use super::gather::{Gathered, Rows};
 use super::layout::Layout;
 use crate::charge::batch::time_type;
-use crate::charge::builder::{Interner, MoneyBuilder, dictionary};
+use crate::charge::builder::{MoneyBuilder, dictionary};
+use crate::charge::intern::Interner;
 use crate::charge::schema::ColumnKind;
 use crate::error::{Error, Result};
 use crate::money::POW10;
@@ -54,7 +55,7 @@ impl Run {
         let columns = layout.columns.iter().map(|column| match column.kind() {
             ColumnKind::Text | ColumnKind::Tags => Kept::Text(Interner::default(), Vec::new()),
             ColumnKind::Time => Kept::Time(Vec::new()),
-            ColumnKind::Money => Kept::Money(MoneyBuilder::with_capacity(0)),
+            ColumnKind::Money | ColumnKind::Number => Kept::Money(MoneyBuilder::with_capacity(0)),
         });
         Run {
             start: Vec::new(),

@@ -5,18 +5,12 @@
 //! receipt. Which rows are rejected does not depend on a question, so that all have an answer or none.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::{
-    Outcome, RunOptions, account, check_costs, check_dimensions, check_rows, check_views, open, views_of,
-    workers,
-};
-use crate::charge::ScanHint;
-use crate::engine::{Plan, Sums, UnreadSource, answer_sha256};
-use crate::error::{Diagnostic, Error, Result};
-use crate::ingest::bill::BillPlan;
-use crate::ingest::scan::{Ready, scan};
-use crate::ingest::source::NotRead;
+use super::charges::Fold;
+use super::{Account, Outcome, RunOptions, fold_files_telling};
+use crate::charge::{ChargeBatch, ScanHint};
+use crate::engine::{CostAccount, Finished, Plan, Receipt, RowAccount, Sums, answer_sha256};
+use crate::error::{Error, Result};
 use crate::query::ChargeQuery;
 
 /// Whether two questions can be answered from one reading.
@@ -34,86 +28,86 @@ pub fn sums_many(
     mut options: RunOptions<'_>,
 ) -> Result<Vec<Outcome>> {
     let plans = bind(queries)?;
-    let hint = &plans.first().ok_or_else(|| Error::usage("no question"))?.hint;
-    let opened = open(inputs, &options, hint)?;
-    for plan in &plans {
-        check_dimensions(plan, &opened.bills)?;
+    let first = plans.first().ok_or_else(|| Error::usage("no question"))?;
+    let allow_rejects = options.allow_rejects;
+    let on_reject = options.on_reject.take();
+    let ran = fold_files_telling(inputs, first, options, on_reject, || Together::new(&plans))?;
+    let (others, finished, account) = ran.settle(first)?;
+    let Account {
+        receipt,
+        rejects,
+        warnings,
+    } = account;
+    let admitted = allow_rejects.admits(receipt.rows.rejected, receipt.rows.read);
+    let all = std::iter::once(finished).chain(others);
+    plans
+        .iter()
+        .zip(all)
+        .map(|(plan, finished)| {
+            let mut receipt = account_of(&receipt, &finished);
+            receipt.check(plan.groups_overlap())?;
+            if admitted {
+                receipt.answer_sha256 = answer_sha256(&finished.answer);
+            }
+            Ok(Outcome {
+                answer: admitted.then_some(finished.answer),
+                receipt,
+                rejects: rejects.clone(),
+                warnings: warnings.clone(),
+            })
+        })
+        .collect()
+}
+
+/// The account of one question: what was read is that of all.
+fn account_of(shared: &Receipt, finished: &Finished) -> Receipt {
+    Receipt {
+        rows: RowAccount {
+            used: finished.n_used,
+            filtered: finished.n_filtered,
+            outside_window: finished.n_outside,
+            ..shared.rows
+        },
+        cost: CostAccount {
+            used: finished.used.clone(),
+            filtered: finished.filtered.clone(),
+            outside_window: finished.outside_window.clone(),
+            groups: finished.groups.clone(),
+            ..shared.cost.clone()
+        },
+        ..shared.clone()
     }
-    let mut ready = Vec::with_capacity(opened.bills.len());
-    for bill in opened.bills {
-        let plan = BillPlan::new(hint, &bill)?;
-        ready.push(Ready { bill, plan });
+}
+
+/// The sums of every question.
+struct Together(Vec<Sums>);
+
+impl Together {
+    fn new(plans: &[Arc<Plan>]) -> Self {
+        Together(plans.iter().map(|plan| Sums::new(Arc::clone(plan))).collect())
+    }
+}
+
+impl Fold for Together {
+    /// What the questions after the first came to.
+    type Value = Vec<Finished>;
+
+    fn update(&mut self, batch: &ChargeBatch) -> Result<()> {
+        self.0.iter_mut().try_for_each(|sums| sums.update(batch))
     }
 
-    let new_state = || -> Vec<Sums> { plans.iter().map(|plan| Sums::new(Arc::clone(plan))).collect() };
-    let mut states: Vec<Vec<Sums>> = (0..workers(options.threads)).map(|_| new_state()).collect();
-    let mut shown = Vec::new();
-    let mut sink = options.on_reject.take();
-    let mut on_reject = |diagnostic: Diagnostic| -> Result<()> {
-        if let Some(sink) = &mut sink {
-            sink(&diagnostic).map_err(|e| Error::io("the rejected rows cannot be written", &e))?;
-        }
-        if shown.len() < Outcome::SHOWN_REJECTS {
-            shown.push(diagnostic);
-        }
-        Ok(())
-    };
-    let progress = Arc::clone(&options.progress);
-    let on_rows = |n: u64| {
-        progress.rows.fetch_add(n, Ordering::Relaxed);
-    };
-    let reports = scan(
-        &ready,
-        opened.streams,
-        &mut states,
-        &on_rows,
-        &mut on_reject,
-        |state: &mut Vec<Sums>, batch| state.iter_mut().try_for_each(|sums| sums.update(batch)),
-    )?;
-    check_views(views_of(&ready, &reports))?;
+    fn merge(&mut self, other: Self) -> Result<()> {
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .try_for_each(|(sums, other)| sums.merge(other))
+    }
 
-    let mut states = states.into_iter();
-    let mut merged = states.next().ok_or_else(|| Error::bug("no worker"))?;
-    for state in states {
-        for (sums, other) in merged.iter_mut().zip(&state) {
-            sums.merge(other)?;
-        }
+    fn finish(self) -> Result<(Vec<Finished>, Finished)> {
+        let mut finished = self.0.into_iter().map(Sums::finish);
+        let first = finished.next().ok_or_else(|| Error::bug("no question"))??;
+        Ok((finished.collect::<Result<_>>()?, first))
     }
-    check_rows(&ready, &reports)?;
-    let left_out: Vec<UnreadSource> = opened
-        .left_out
-        .into_iter()
-        .map(|NotRead { source, why }| UnreadSource { source, why })
-        .collect();
-    let mut warnings = opened.warnings;
-    for Ready { bill, .. } in &ready {
-        warnings.extend(
-            bill.notes
-                .iter()
-                .map(|note| format!("{}: {note}", bill.source.name)),
-        );
-    }
-    let mut outcomes = Vec::with_capacity(plans.len());
-    for (plan, sums) in plans.iter().zip(merged) {
-        check_costs(plan, &ready, &reports, options.allow_empty)?;
-        let finished = sums.finish()?;
-        let mut receipt = account(&ready, &reports, &finished)?;
-        receipt.left_out.clone_from(&left_out);
-        receipt.check(plan.groups_overlap())?;
-        let admitted = options
-            .allow_rejects
-            .admits(receipt.rows.rejected, receipt.rows.read);
-        if admitted {
-            receipt.answer_sha256 = answer_sha256(&finished.answer);
-        }
-        outcomes.push(Outcome {
-            answer: admitted.then_some(finished.answer),
-            receipt,
-            rejects: shown.clone(),
-            warnings: warnings.clone(),
-        });
-    }
-    Ok(outcomes)
 }
 
 /// Binds all questions to the columns of one scan, which brings what any of them needs.

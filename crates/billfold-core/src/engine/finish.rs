@@ -32,6 +32,8 @@ pub struct Finished {
     pub n_filtered: u64,
     /// Rows outside the window.
     pub n_outside: u64,
+    /// Per group of the answer its number in the fold; of no use after `top` or `fill`.
+    pub(super) group_idx: Vec<u32>,
 }
 
 /// Groups as columns of codes, while they are put in order.
@@ -156,6 +158,7 @@ impl Sums {
             n_used: self.n_used,
             n_filtered: self.n_filtered,
             n_outside: self.n_outside,
+            group_idx: page.to_vec(),
         })
     }
 }

@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
 use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
 
-use crate::charge::builder::Interner;
+use crate::charge::intern::Interner;
 
 const EMPTY: u32 = u32::MAX;
 /// Slots up to which a step is an array: 1 MiB, which stays in the second-level cache.

@@ -1,21 +1,25 @@
 //! The engine: a question bound to batches, folded in parallel, merged, finished.
 //!
 //! `plan` is the question with everything refused that a user can get wrong; `select` decides which
-//! rows count; `group` numbers groups; `sums` is the fold; `finish` makes the answer; `receipt` is its
+//! rows count; `group` numbers groups; `sums` is the fold, `facts` and `rows` keep more of what it adds; `finish` makes the answer; `receipt` is its
 //! account. Nothing here knows files: what ingest needs of a question travels as `charge::ScanHint`.
 
 pub mod answer;
 pub mod canonical;
+pub mod facts;
 mod finish;
 mod group;
 pub mod plan;
 pub mod receipt;
+pub mod rows;
 mod select;
 pub mod sums;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};
 pub use canonical::{answer_sha256, write_csv};
+pub use facts::{FactGroup, Facts, FactsFold, FactsPlan, MeasureSum};
 pub use finish::Finished;
 pub use plan::Plan;
 pub use receipt::{CostAccount, Receipt, RowAccount, SourceReceipt, UnreadSource};
+pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
 pub use sums::Sums;

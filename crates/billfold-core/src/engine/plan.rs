@@ -87,6 +87,8 @@ impl Plan {
                 default_currency: query.default_currency,
                 window: query.window,
                 spans,
+                ends: false,
+                measures: Vec::new(),
             },
         };
         let dimensions = query.by.iter().map(|d| bind(d, &mut hint)).collect();
@@ -115,13 +117,7 @@ fn bind(dimension: &Dimension, hint: &mut ScanHint) -> BatchColumn {
     match &dimension.source {
         // `cny`, `RMB` and a file's default are the CNY that the answer's currency column says.
         DimensionSource::Column(name) if name == BILLING_CURRENCY => BatchColumn::Currency,
-        DimensionSource::Column(name) => {
-            let known = hint.text.iter().position(|n| n == name);
-            BatchColumn::Text(known.unwrap_or_else(|| {
-                hint.text.push(name.clone());
-                hint.text.len() - 1
-            }))
-        }
+        DimensionSource::Column(name) => BatchColumn::Text(hint.want_text(name)),
         DimensionSource::TagId => {
             hint.tags = true;
             BatchColumn::TagId

@@ -12,7 +12,7 @@ use super::plan::{BatchColumn, Plan};
 use super::select::{filter_rows, tag_text};
 use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
-use crate::money::{Amount, ExactSum, GroupOverflow, SumColumn, share_between};
+use crate::money::{ExactSum, GroupOverflow, SumColumn, share_between};
 use crate::query::Allocation;
 use crate::time::{Granularity, PeriodLookup, Window};
 
@@ -56,7 +56,52 @@ struct Scratch {
 struct Split {
     rows: Vec<u32>,
     ordinals: Vec<i32>,
-    shares: Vec<ExactSum>,
+    pieces: Vec<Piece>,
+}
+
+/// The part of a charge that stands in one period and the window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    /// Its time, UTC microseconds, half-open.
+    pub(super) span: (i64, i64),
+    /// Its cost.
+    pub(super) share: ExactSum,
+}
+
+/// What a batch added to which groups: one contribution per charge, period and tag.
+pub(super) struct Contributions<'a> {
+    pub(super) batch: &'a ChargeBatch,
+    /// Per contribution its row; None for every row of the batch in order.
+    pub(super) rows: Option<&'a [u32]>,
+    /// Per contribution its group.
+    pub(super) groups: &'a [u32],
+    /// The pieces of split charges; None where charges count whole.
+    pub(super) pieces: Option<&'a [Piece]>,
+    /// Per contribution its piece; None where they are the same.
+    pub(super) piece_idx: Option<&'a [u32]>,
+}
+
+impl Contributions<'_> {
+    /// Each contribution: row, group, and its piece where the charge does not count whole.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, u32, Option<&Piece>)> {
+        self.groups.iter().enumerate().map(|(i, group)| {
+            let row = self.rows.map_or(i, |rows| rows[i] as usize);
+            let at = self.piece_idx.map_or(i, |idx| idx[i] as usize);
+            (row, *group, self.pieces.map(|pieces| &pieces[at]))
+        })
+    }
+}
+
+/// Someone who keeps more of each group than its cost.
+pub(super) trait Watch {
+    /// Hears of contributions after their groups have a number below `n_groups`.
+    fn hear(&mut self, contributions: &Contributions<'_>, n_groups: usize) -> Result<()>;
+}
+
+impl Watch for () {
+    fn hear(&mut self, _: &Contributions<'_>, _: usize) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Sums {
@@ -91,13 +136,23 @@ impl Sums {
     ///
     /// Errors: a sum that leaves 256 bits.
     pub fn update(&mut self, batch: &ChargeBatch) -> Result<()> {
+        self.update_watched(batch, &mut ())
+    }
+
+    /// Adds a batch, and tells `watch` what went where.
+    pub(super) fn update_watched<W: Watch>(&mut self, batch: &ChargeBatch, watch: &mut W) -> Result<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let result = self.update_with(batch, &mut scratch);
+        let result = self.update_with(batch, &mut scratch, watch);
         self.scratch = scratch;
         result
     }
 
-    fn update_with(&mut self, batch: &ChargeBatch, scratch: &mut Scratch) -> Result<()> {
+    fn update_with<W: Watch>(
+        &mut self,
+        batch: &ChargeBatch,
+        scratch: &mut Scratch,
+        watch: &mut W,
+    ) -> Result<()> {
         self.currencies.codes_of(batch.currency(), &mut scratch.currency);
         for column in [&mut self.used, &mut self.filtered, &mut self.outside] {
             column.resize(self.currencies.len());
@@ -193,13 +248,23 @@ impl Sums {
             scratch_money(&mut scratch.narrow, &mut scratch.wide),
         )
         .map_err(|o| self.group_overflow(o))?;
+        watch.hear(
+            &Contributions {
+                batch,
+                rows: rows_of_groups,
+                groups: &groups,
+                pieces: None,
+                piece_idx: None,
+            },
+            self.charges.len(),
+        )?;
         scratch.groups = groups;
         scratch.rows = rows;
         scratch.instants = instants;
         scratch.ordinals = ordinals;
 
         if !split.rows.is_empty() {
-            self.add_split(batch, &split, scratch)?;
+            self.add_split(batch, &split, scratch, watch)?;
         }
         Ok(())
     }
@@ -238,7 +303,7 @@ impl Sums {
             whole.push(row as u32);
             return Ok(());
         }
-        let cost = amount_at(batch.cost(), row)?;
+        let cost = batch.cost().amount(row)?;
         let length = end.abs_diff(start);
         let elapsed = |instant: i64| instant.abs_diff(start);
         let mut at = from;
@@ -261,7 +326,10 @@ impl Sums {
             split
                 .ordinals
                 .push(i32::try_from(ordinal).map_err(|_| Error::bug("a period out of range"))?);
-            split.shares.push(share);
+            split.pieces.push(Piece {
+                span: (at, edge),
+                share,
+            });
             at = edge;
         }
         let mut rest = ExactSum::from(cost);
@@ -280,7 +348,13 @@ impl Sums {
         Ok(())
     }
 
-    fn add_split(&mut self, batch: &ChargeBatch, split: &Split, scratch: &mut Scratch) -> Result<()> {
+    fn add_split<W: Watch>(
+        &mut self,
+        batch: &ChargeBatch,
+        split: &Split,
+        scratch: &mut Scratch,
+        watch: &mut W,
+    ) -> Result<()> {
         let exploded = self.number_groups_of(batch, Some(&split.rows), &split.ordinals, scratch);
         self.grow_groups();
         let groups = std::mem::take(&mut scratch.groups);
@@ -290,9 +364,23 @@ impl Sums {
                 .map_or(i, |(_, contributions)| contributions[i] as usize);
             self.charges[*group as usize] += 1;
             self.costs
-                .add_at(*group, &split.shares[share])
+                .add_at(*group, &split.pieces[share].share)
                 .map_err(|o| self.group_overflow(o))?;
         }
+        let (rows, piece_idx) = match &exploded {
+            Some((rows, contributions)) => (rows.as_slice(), Some(contributions.as_slice())),
+            None => (split.rows.as_slice(), None),
+        };
+        watch.hear(
+            &Contributions {
+                batch,
+                rows: Some(rows),
+                groups: &groups,
+                pieces: Some(&split.pieces),
+                piece_idx,
+            },
+            self.charges.len(),
+        )?;
         scratch.groups = groups;
         Ok(())
     }
@@ -457,6 +545,11 @@ impl Sums {
     ///
     /// Errors: a sum that leaves 256 bits.
     pub fn merge(&mut self, other: &Sums) -> Result<()> {
+        self.merge_groups(other).map(drop)
+    }
+
+    /// Takes over another worker's state; per group there, the group here.
+    pub(super) fn merge_groups(&mut self, other: &Sums) -> Result<Vec<u32>> {
         let currency_map = self.currencies.merge(&other.currencies);
         for column in [&mut self.used, &mut self.filtered, &mut self.outside] {
             column.resize(self.currencies.len());
@@ -497,7 +590,8 @@ impl Sums {
         }
         self.costs
             .merge_mapped(&other.costs, &map)
-            .map_err(|o| self.group_overflow(o))
+            .map_err(|o| self.group_overflow(o))?;
+        Ok(map)
     }
 
     /// Per group: the codes of currency and period, and of each dimension.
@@ -613,14 +707,4 @@ fn add_rows_to(
             sums.add_wide(groups, wide, scale)
         }
     }
-}
-
-fn amount_at(cost: MoneyColumn<'_>, row: usize) -> Result<Amount> {
-    let amount = match cost {
-        MoneyColumn::Narrow { mantissas, scale } => Amount::new(mantissas[row], scale),
-        MoneyColumn::Wide { mantissas, scale } => {
-            ExactSum::from_parts(mantissas[row], scale).and_then(|s| s.to_amount())
-        }
-    };
-    amount.ok_or_else(|| Error::bug("a batch holds a cost of more than 38 digits"))
 }

@@ -1,4 +1,4 @@
-//! Lists of amounts in one cell, such as the credits of a charge: their exact sum.
+//! Lists of amounts in one cell, such as the credits of a charge: their exact sum; and members of one object.
 
 use serde_json::value::RawValue;
 
@@ -32,6 +32,24 @@ pub(crate) fn sum_of_list(cell: &[u8], member: &str) -> Result<Amount, AmountErr
         }
     }
     sum.to_amount().ok_or(AmountError::Range)
+}
+
+/// The text of a member of a JSON object, without its quotes; empty where there is no object or no such member.
+pub(crate) fn member_text(cell: &[u8], member: &str) -> String {
+    let Ok(text) = std::str::from_utf8(cell) else {
+        return String::new();
+    };
+    let members = tags::members(text.trim()).unwrap_or_default();
+    let found = members.into_iter().find(|(name, _)| name == member);
+    let Some((_, value)) = found else {
+        return String::new();
+    };
+    serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned())
+}
+
+/// The amount in a member of a JSON object.
+pub(crate) fn member_amount(cell: &[u8], member: &str) -> Result<Option<Amount>, AmountError> {
+    parse_cell(member_text(cell, member).trim().as_bytes())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
-use crate::charge::schema::{self, CHARGE_PERIOD_END, ColumnKind, EFFECTIVE_COST};
+use crate::charge::schema::{self, CHARGE_PERIOD_END, CHARGE_TIME, ColumnKind, EFFECTIVE_COST};
 use crate::error::{Error, Result};
 use crate::ingest::cells::CellVisitor;
 use crate::ingest::csv::RecordIndex;
@@ -671,11 +671,17 @@ fn bind_members(options: &OpenOptions, record_set: Option<&str>, names: Vec<Stri
         let may_come = match schema::column(column).map(|c| c.kind) {
             // A format that derives these has no column for them.
             Some(ColumnKind::Money) => column != EFFECTIVE_COST || format.effective.is_empty(),
-            Some(ColumnKind::Time) => column == CHARGE_PERIOD_END && format.cells.lasts.is_none(),
-            Some(ColumnKind::Text) => true,
+            Some(ColumnKind::Time) => {
+                column == CHARGE_TIME || column == CHARGE_PERIOD_END && format.cells.lasts.is_none()
+            }
+            Some(ColumnKind::Text | ColumnKind::Number) => true,
             Some(ColumnKind::Tags) | None => false,
         };
-        if (may_come || everything) && headers.find(aliases).is_none() && !all.contains(&aliases[0]) {
+        let is_part = formats::member_parts(&aliases[0]).is_some();
+        if (may_come && !is_part || everything)
+            && headers.find(aliases).is_none()
+            && !all.contains(&aliases[0])
+        {
             all.push(aliases[0].clone());
         }
     }

@@ -4,6 +4,7 @@
 //! [`Judged`] once, with its first [`Fault`]. Nothing here knows what a column means.
 
 use arrow::array::{ArrayRef, DictionaryArray, MapArray};
+use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::Int32Type;
 
 use crate::charge::batch::LeftOut;
@@ -21,6 +22,19 @@ pub(crate) trait Cells {
     fn n_rows(&self) -> usize;
     /// A cell's text, unescaped; empty where the row has no such cell. `scratch` may be used to hold it.
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8];
+    /// Whether the cells are plain text and [`Cells::each`] is the fast way to them.
+    const PLAIN: bool = false;
+
+    /// Every cell of a column, row by row, as [`Cells::cell`] gives it.
+    #[inline]
+    fn each(&self, column: usize, mut f: impl FnMut(usize, CellText<'_>)) {
+        let mut scratch = Vec::new();
+        for row in 0..self.n_rows() {
+            let text = self.cell(row, column, &mut scratch);
+            f(row, CellText::alone(text));
+        }
+    }
+
     /// Whether the row has no such cell at all, which in JSON is something else than an empty one.
     fn lacks(&self, _row: usize, _column: usize) -> bool {
         false
@@ -37,6 +51,11 @@ pub(crate) trait Cells {
 
     /// The column's instants, where the carrier has them typed. Outer None: read the cells instead.
     fn instants(&self, _column: usize) -> Option<Vec<Option<i64>>> {
+        None
+    }
+
+    /// The column's instants, where the carrier has them typed, every row has one, and all are possible.
+    fn sound_instants(&self, _column: usize) -> Option<ScalarBuffer<i64>> {
         None
     }
 
@@ -65,6 +84,60 @@ pub(crate) trait Cells {
     ) -> Result<Option<Amount>, Fault> {
         let cell = rules.typed(self.cell(row, column, scratch));
         parse_cell(cell).map_err(|error| Fault::amount(error, column, cell))
+    }
+}
+
+/// A cell's text, and what follows it in memory, so that it can be looked at as one word.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CellText<'a> {
+    rest: &'a [u8],
+    len: usize,
+}
+
+impl<'a> CellText<'a> {
+    /// The first `len` bytes of `rest`.
+    ///
+    /// # Panics
+    /// When `rest` has fewer.
+    #[inline]
+    pub(crate) fn within(rest: &'a [u8], len: usize) -> Self {
+        assert!(len <= rest.len());
+        CellText { rest, len }
+    }
+
+    /// A text behind which nothing is known.
+    #[inline]
+    pub(crate) fn alone(text: &'a [u8]) -> Self {
+        CellText {
+            rest: text,
+            len: text.len(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn text(self) -> &'a [u8] {
+        &self.rest[..self.len]
+    }
+
+    /// The first sixteen bytes, the first in the lowest place; those past the text may be anything.
+    #[inline]
+    pub(crate) fn word(self) -> u128 {
+        match self.rest.first_chunk::<16>() {
+            Some(bytes) => u128::from_le_bytes(*bytes),
+            None => self.word_at_end(),
+        }
+    }
+
+    #[cold]
+    fn word_at_end(self) -> u128 {
+        let mut bytes = [0; 16];
+        bytes[..self.rest.len()].copy_from_slice(self.rest);
+        u128::from_le_bytes(bytes)
     }
 }
 
@@ -188,6 +261,12 @@ impl Judged {
         &self.left_out
     }
 
+    /// Per row, whether it was refused or left out.
+    pub(crate) fn bad(&self) -> &[bool] {
+        &self.bad
+    }
+
+    #[inline]
     pub(crate) fn is_bad(&self, row: usize) -> bool {
         self.bad[row]
     }

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 
 use crate::error::{Error, Result};
-use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
+use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::csv::{
     Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
@@ -288,6 +288,27 @@ impl Cells for CsvCells<'_> {
         scratch.clear();
         field.unescape_into(scratch);
         scratch
+    }
+
+    const PLAIN: bool = true;
+
+    #[inline]
+    fn each(&self, column: usize, mut f: impl FnMut(usize, CellText<'_>)) {
+        let mut scratch = Vec::new();
+        let done = self.records.each_field(column, |row, field, rest| {
+            if field.escaped {
+                scratch.clear();
+                field.unescape_into(&mut scratch);
+                f(row, CellText::alone(&scratch));
+            } else {
+                f(row, CellText::within(rest, field.raw.len()));
+            }
+        });
+        if !done {
+            for row in 0..self.n_rows() {
+                f(row, CellText::alone(self.cell(row, column, &mut scratch)));
+            }
+        }
     }
 
     fn lines_before(&self, row: usize) -> Option<u64> {

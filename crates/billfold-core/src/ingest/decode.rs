@@ -8,13 +8,15 @@ use arrow::array::{Array, ArrayRef, AsArray, MapArray};
 
 use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder, constant};
+use crate::charge::intern::ShortText;
 use crate::error::Result;
 use crate::ingest::amounts;
-use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, TextArray, lossy};
+use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, TextArray, lossy};
 use crate::ingest::delivery::partition;
+use crate::ingest::measures;
 use crate::ingest::plan::{BoundCondition, BoundRule, CostPlan, DecodePlan, TagPlan};
 use crate::ingest::tags;
-use crate::money::{Amount, AmountError, Currency, ExactSum};
+use crate::money::{Amount, AmountError, Currency, ExactSum, parse_short};
 use crate::time::{self, Calendar, TimeError};
 
 /// Decodes a chunk into a batch.
@@ -69,6 +71,9 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
     let mut text = Vec::with_capacity(plan.text.len());
     for (name, column) in &plan.text {
         let array = match column {
+            Some(column) if measures::is_time(name) => {
+                measures::instants_as_text(cells, plan, name, *column, &judged, &mut counts)?
+            }
             Some(column) => match cells.text_column(*column, &plan.rules) {
                 Some(array) => array?,
                 None => texts(cells, plan, *column, &judged)?,
@@ -82,6 +87,8 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         None => None,
     };
 
+    let measures = measures::columns(cells, plan, &judged, &mut counts)?;
+
     let parts = BatchParts {
         start,
         end: plan.keep_end.then_some(end),
@@ -90,7 +97,7 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         text,
         tags,
     };
-    let mut batch = ChargeBatch::new(parts)?;
+    let mut batch = ChargeBatch::new(parts)?.with_measures(measures)?;
     if !judged.is_clean() {
         batch = batch.filter(&judged.keep())?;
     }
@@ -114,87 +121,139 @@ fn times<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     column: usize,
-    mut starts: Option<(&[i64], &mut u64)>,
+    starts: Option<(&[i64], &mut u64)>,
     judged: &mut Judged,
 ) -> Vec<i64> {
-    let mut out = Vec::with_capacity(cells.n_rows());
-    let mut scratch = Vec::new();
-    let mut last_text: Vec<u8> = Vec::new();
-    let mut last: Option<i64> = None;
-    // None until a text was read; an empty cell is a text, too.
-    let mut read_any = false;
-    let typed = cells.instants(column);
-    for row in 0..cells.n_rows() {
-        if judged.is_bad(row) {
-            out.push(0);
-            continue;
-        }
-        if let Some(typed) = &typed {
-            last = typed[row];
-            if last.is_some_and(|i| !(time::MIN_INSTANT..=time::MAX_INSTANT).contains(&i)) {
-                let cell = cells.cell(row, column, &mut scratch);
-                judged.refuse(row, Fault::time(TimeError::Syntax, column, cell));
-                out.push(0);
-                continue;
+    if judged.is_clean()
+        && let Some(sound) = cells.sound_instants(column)
+    {
+        let fits = match &starts {
+            None => true,
+            Some((starts, _)) => {
+                plan.rules.ends_are_exclusive() && sound.iter().zip(*starts).all(|(end, start)| start <= end)
             }
-        }
-        let cell = if typed.is_some() {
-            &[][..]
-        } else {
-            plan.rules.typed(cells.cell(row, column, &mut scratch))
         };
-        // Neighbouring rows mostly share their period.
-        if typed.is_none() && (!read_any || cell != last_text) {
-            match plan.rules.instant(cell) {
-                Ok(instant) => {
-                    last = instant;
-                    read_any = true;
-                    last_text.clear();
-                    last_text.extend_from_slice(cell);
-                }
-                Err(_) if column == plan.start && is_total(cells, plan, row) => {
-                    judged.leave_out(row, LeftOut::Total);
-                    out.push(0);
-                    continue;
-                }
-                Err(error) => {
-                    let mut fault = Fault::time(error, column, cell);
-                    if repeats_header(cells, plan, row) {
-                        fault.code = "csv.header_again";
-                        "a row; this line repeats the header".clone_into(&mut fault.expected);
-                    }
-                    judged.refuse(row, fault);
-                    out.push(0);
-                    continue;
-                }
-            }
-        }
-        let instant = match &starts {
-            Some(_) => last.map(|end| plan.rules.end(end)),
-            None => last,
-        };
-        match (instant, &mut starts) {
-            (Some(instant), Some((starts, _))) if instant < starts[row] => {
-                let text = lossy(cells.cell(row, column, &mut scratch));
-                judged.refuse(row, Fault::order(column, text));
-                out.push(0);
-            }
-            (Some(instant), _) => out.push(instant),
-            (None, Some((starts, absent))) => {
-                **absent += 1;
-                out.push(starts[row]);
-            }
-            (None, None) if column == plan.start && is_total(cells, plan, row) => {
-                judged.leave_out(row, LeftOut::Total);
-                out.push(0);
-            }
-            (None, None) => {
-                judged.refuse(row, Fault::missing_time(column, cell));
-                out.push(0);
-            }
+        if fits {
+            return sound.to_vec();
         }
     }
-    out
+    let mut times = Times {
+        cells,
+        plan,
+        column,
+        starts,
+        judged,
+        typed: false,
+        out: Vec::with_capacity(cells.n_rows()),
+    };
+    if let Some(typed) = cells.instants(column) {
+        times.typed = true;
+        let possible = time::MIN_INSTANT..=time::MAX_INSTANT;
+        for (row, instant) in typed.into_iter().enumerate() {
+            match instant {
+                Some(instant) if !possible.contains(&instant) => times.put(row, Err(TimeError::Syntax)),
+                instant => times.put(row, Ok(instant)),
+            }
+        }
+        return times.out;
+    }
+    // Neighbouring rows mostly share their period.
+    let mut last: Option<(Vec<u8>, Option<i64>)> = None;
+    cells.each(column, |row, cell| {
+        if let Ok(text) = <&[u8; 20]>::try_from(cell.text())
+            && let Some(instant) = time::parse_zulu(text)
+        {
+            times.put(row, Ok(Some(instant)));
+            return;
+        }
+        let text = plan.rules.typed(cell.text());
+        let read = match &mut last {
+            Some((known, instant)) if known == text => Ok(*instant),
+            last => plan.rules.instant(text).inspect(|instant| {
+                let (known, value) = last.get_or_insert_default();
+                known.clear();
+                known.extend_from_slice(text);
+                *value = *instant;
+            }),
+        };
+        times.put(row, read);
+    });
+    times.out
+}
+
+/// A column of instants on its way.
+struct Times<'a, C> {
+    cells: &'a C,
+    plan: &'a DecodePlan,
+    column: usize,
+    starts: Option<(&'a [i64], &'a mut u64)>,
+    judged: &'a mut Judged,
+    /// Whether the carrier has instants, and no text.
+    typed: bool,
+    out: Vec<i64>,
+}
+
+impl<C: Cells> Times<'_, C> {
+    /// Takes what the next row's cell holds, None where it holds nothing.
+    #[inline]
+    fn put(&mut self, row: usize, read: Result<Option<i64>, TimeError>) {
+        let instant = match read {
+            Ok(Some(instant)) if !self.judged.is_bad(row) => match &self.starts {
+                None => instant,
+                Some((starts, _)) => {
+                    let end = self.plan.rules.end(instant);
+                    if end < starts[row] {
+                        self.refuse_end(row)
+                    } else {
+                        end
+                    }
+                }
+            },
+            read => self.put_other(row, read),
+        };
+        self.out.push(instant);
+    }
+
+    #[cold]
+    fn refuse_end(&mut self, row: usize) -> i64 {
+        let text = lossy(self.cells.cell(row, self.column, &mut Vec::new()));
+        self.judged.refuse(row, Fault::order(self.column, text));
+        0
+    }
+
+    /// A row without an instant of its own.
+    #[cold]
+    fn put_other(&mut self, row: usize, read: Result<Option<i64>, TimeError>) -> i64 {
+        if self.judged.is_bad(row) {
+            return 0;
+        }
+        let (cells, plan, column) = (self.cells, self.plan, self.column);
+        if let (Ok(None), Some((starts, absent))) = (&read, &mut self.starts) {
+            **absent += 1;
+            return starts[row];
+        }
+        if column == plan.start && is_total(cells, plan, row) {
+            self.judged.leave_out(row, LeftOut::Total);
+            return 0;
+        }
+        let mut scratch = Vec::new();
+        let cell = cells.cell(row, column, &mut scratch);
+        let typed = plan.rules.typed(cell);
+        let fault = match read {
+            Err(error) if self.typed => Fault::time(error, column, cell),
+            Err(error) => {
+                let mut fault = Fault::time(error, column, typed);
+                if repeats_header(cells, plan, row) {
+                    fault.code = "csv.header_again";
+                    "a row; this line repeats the header".clone_into(&mut fault.expected);
+                }
+                fault
+            }
+            Ok(_) => Fault::missing_time(column, typed),
+        };
+        self.judged.refuse(row, fault);
+        0
+    }
 }
 
 #[cold]
@@ -313,23 +372,23 @@ pub(crate) fn texts<C: Cells>(
     column: usize,
     judged: &Judged,
 ) -> Result<TextArray> {
-    let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(cells.n_rows());
-    if judged.is_clean() {
-        for row in 0..cells.n_rows() {
-            builder.push(cells.cell(row, column, &mut scratch));
+    cells.each(column, |row, cell| {
+        if judged.is_bad(row) {
+            builder.push(&[]);
+        } else {
+            push_text(&mut builder, cell);
         }
-    } else {
-        for row in 0..cells.n_rows() {
-            let cell = if judged.is_bad(row) {
-                &[][..]
-            } else {
-                cells.cell(row, column, &mut scratch)
-            };
-            builder.push(cell);
-        }
-    }
+    });
     builder.finish(|text| plan.rules.null_text(text))
+}
+
+#[inline]
+fn push_text(builder: &mut TextBuilder, cell: CellText<'_>) {
+    match ShortText::new(cell.word(), cell.len()) {
+        Some(short) => builder.push_short(short, cell.text()),
+        None => builder.push(cell.text()),
+    }
 }
 
 /// A code per row. Distinct texts are few, so they are judged once each.
@@ -354,14 +413,15 @@ pub(crate) fn currencies<C: Cells>(
     }
     let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(n_rows);
-    for row in 0..n_rows {
-        let cell = if judged.is_bad(row) {
-            &[][..]
+    cells.each(column, |row, cell| {
+        if judged.is_bad(row) {
+            builder.push(&[]);
+        } else if plan.rules.trim {
+            builder.push(plan.rules.typed(cell.text()));
         } else {
-            plan.rules.typed(cells.cell(row, column, &mut scratch))
-        };
-        builder.push(cell);
-    }
+            push_text(&mut builder, cell);
+        }
+    });
     let verdicts: Vec<Option<Currency>> = (0..builder.distinct().len())
         .map(|code| {
             let text = builder.distinct().get(code as i32);
@@ -428,23 +488,28 @@ fn costs<C: Cells>(
     judged: &mut Judged,
     counts: &mut RowCounts,
 ) -> Result<ArrayRef> {
+    let first = match &plan.cost {
+        CostPlan::Column(column) => Some(*column),
+        CostPlan::Effective { effective, .. } => *effective,
+        CostPlan::Rules { .. } => None,
+    };
     if judged.is_clean() {
-        let column = match &plan.cost {
-            CostPlan::Column(column) => Some(*column),
-            CostPlan::Effective { effective, .. } => *effective,
-            CostPlan::Rules { .. } => None,
-        };
-        if let Some(array) = column.and_then(|column| cells.cost_column(column)) {
+        if let Some(array) = first.and_then(|column| cells.cost_column(column)) {
             return Ok(array);
         }
     }
     let mut builder = MoneyBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
-    for row in 0..cells.n_rows() {
+    let bad = if judged.is_clean() {
+        Vec::new()
+    } else {
+        judged.bad().to_vec()
+    };
+    let mut put = |row: usize, builder: &mut MoneyBuilder| {
         if judged.is_bad(row) {
             builder.push_null();
             builder.n_null -= 1;
-            continue;
+            return;
         }
         match cost_of(cells, plan, row, &mut scratch) {
             Ok((Some(amount), fell_back)) => {
@@ -458,6 +523,18 @@ fn costs<C: Cells>(
                 builder.n_null -= 1;
             }
         }
+    };
+    match first {
+        // What the first column says of a row is its cost, where it says anything.
+        Some(column) if C::PLAIN && plan.list(column).is_none() => {
+            cells.each(column, |row, cell| match parse_short(cell.word(), cell.len()) {
+                Some((mantissa, scale)) if bad.is_empty() || !bad[row] => {
+                    builder.push_short(mantissa, scale);
+                }
+                _ => put(row, &mut builder),
+            });
+        }
+        _ => (0..cells.n_rows()).for_each(|row| put(row, &mut builder)),
     }
     counts.cost_empty += builder.n_null;
     builder.finish()
@@ -509,6 +586,10 @@ pub(crate) fn amount_of<C: Cells>(
         return cells.amount(row, column, &plan.rules, scratch);
     };
     let cell = cells.cell(row, list.list, scratch);
+    if list.is_object {
+        return amounts::member_amount(cell, &list.member)
+            .map_err(|error| Fault::amount(error, list.list, cell));
+    }
     amounts::sum_of_list(cell, &list.member)
         .map(Some)
         .map_err(|error| Fault {

@@ -3,7 +3,7 @@
 //! `source` finds and opens files, `archive` their members, `delivery` knows what supersedes what,
 //! `guard` watches what is read, `text` unpacks and decodes them to UTF-8, `formats` says what their
 //! columns mean, `plan` lays a question's hint over them, the carriers (`csv`, `json`, `parquet`) cut
-//! them into chunks and give their cells, `decode` turns cells into batches, `bill` puts this together
+//! them into chunks and give their cells, `decode` turns cells into batches (numbers beside the cost in `measures`, their `units`), `bill` puts this together
 //! for one file and `scan` for many files on many threads. Nothing here knows questions or answers.
 
 pub(crate) mod amounts;
@@ -20,6 +20,7 @@ pub mod guard;
 pub mod inspect;
 pub mod json;
 pub(crate) mod json_bill;
+pub(crate) mod measures;
 pub(crate) mod parquet_bill;
 pub(crate) mod parquet_cells;
 mod parquet_thrift;
@@ -29,4 +30,5 @@ pub mod scan;
 pub mod source;
 pub(crate) mod tags;
 pub(crate) mod text;
+pub(crate) mod units;
 pub(crate) mod visit;

@@ -4,11 +4,14 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, MapArray, PrimitiveArray, RecordBatch, StringArray, StructArray,
+};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type,
-    Int32Type, TimeUnit, TimestampMicrosecondType,
+    Int32Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -18,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::ingest::cells::{Cells, Fault, TextArray};
 use crate::ingest::plan::{CellReading, DecodePlan};
 use crate::money::{Amount, AmountError, ExactSum, parse_cell};
-use crate::time::TimeRules;
+use crate::time::{self, TimeRules};
 
 /// The decoded columns of a batch, by header index.
 pub(crate) struct ArrowCells<'a> {
@@ -87,6 +90,19 @@ impl Cells for ArrowCells<'_> {
         instants_of(self.column(column)?, self.rules.time)
     }
 
+    fn sound_instants(&self, column: usize) -> Option<ScalarBuffer<i64>> {
+        let array = self.column(column)?;
+        if array.null_count() > 0 {
+            return None;
+        }
+        let micros = micros_of(array, self.rules.time)?;
+        let instants = micros.as_primitive::<TimestampMicrosecondType>().values();
+        let (first, last) = instants.iter().fold((i64::MAX, i64::MIN), |(first, last), i| {
+            (first.min(*i), last.max(*i))
+        });
+        (first >= time::MIN_INSTANT && last <= time::MAX_INSTANT).then(|| instants.clone())
+    }
+
     fn text_column(&self, column: usize, rules: &CellReading) -> Option<Result<TextArray>> {
         let array = self.column(column)?.as_dictionary_opt::<Int32Type>()?;
         let names = array.values().as_string_opt::<i32>()?;
@@ -127,7 +143,7 @@ impl Cells for ArrowCells<'_> {
         if values.iter().any(|v| v.unsigned_abs() >= limit.unsigned_abs()) {
             return None;
         }
-        narrow_cost(values.to_vec(), scale.unsigned_abs(), None).ok()
+        narrow_cost(values.clone(), scale.unsigned_abs(), None).ok()
     }
 
     fn amount(
@@ -202,6 +218,12 @@ fn decimal(mantissa: i128, scale: i8) -> Result<Amount, AmountError> {
 /// Dates are midnights, and times without a zone are meant in the format's zone; where that zone is not
 /// UTC the text decides, so that gaps and repeated hours are judged as in CSV.
 pub(crate) fn instants_of(array: &ArrayRef, rules: TimeRules) -> Option<Vec<Option<i64>>> {
+    let micros = micros_of(array, rules)?;
+    Some(micros.as_primitive::<TimestampMicrosecondType>().iter().collect())
+}
+
+/// The same as an array without a zone.
+fn micros_of(array: &ArrayRef, rules: TimeRules) -> Option<ArrayRef> {
     let zoned = match array.data_type() {
         DataType::Timestamp(_, zone) => zone.is_some(),
         DataType::Date32 | DataType::Date64 => false,
@@ -212,14 +234,12 @@ pub(crate) fn instants_of(array: &ArrayRef, rules: TimeRules) -> Option<Vec<Opti
     }
     // Nanoseconds are floored, as the fractions of a text are; arrow's cast would round towards zero.
     if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
-        let nanos = array.as_primitive::<arrow::datatypes::TimestampNanosecondType>();
-        return Some(nanos.iter().map(|n| n.map(|n| n.div_euclid(1000))).collect());
+        let nanos = array.as_primitive::<TimestampNanosecondType>();
+        let micros: PrimitiveArray<TimestampMicrosecondType> = nanos.unary(|n| n.div_euclid(1000));
+        return Some(Arc::new(micros));
     }
     let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None)).ok()?;
-    if micros.null_count() != array.null_count() {
-        return None;
-    }
-    Some(micros.as_primitive::<TimestampMicrosecondType>().iter().collect())
+    (micros.null_count() == array.null_count()).then_some(micros)
 }
 
 /// A cell as the text that a CSV file would hold; empty for null.

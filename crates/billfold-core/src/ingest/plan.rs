@@ -11,6 +11,7 @@ use crate::charge::{Clock, CostMetric, ScanHint};
 use crate::error::{Error, Result};
 use crate::ingest::delivery::Partitions;
 use crate::ingest::formats::{Binding, Condition, EffectiveRule, Ends, Format, ListColumn, near_names};
+use crate::ingest::measures::MeasurePlan;
 use crate::ingest::tags::TagStyle;
 use crate::money::Currency;
 use crate::time::{self, Calendar, TimeError, TimeRules};
@@ -31,7 +32,7 @@ pub(crate) struct DecodePlan {
     pub text: Vec<(String, Option<usize>)>,
     pub tags: Option<TagPlan>,
     pub rules: CellReading,
-    /// Columns that stand for the sum of a list.
+    /// Columns that stand for a part of a cell.
     pub lists: Vec<ListColumn>,
     /// A list inside a JSON row whose items are rows.
     pub explode: Option<String>,
@@ -49,6 +50,8 @@ pub(crate) struct DecodePlan {
     pub partitions: Partitions,
     /// Columns that someone looks at beside the plan.
     pub also: Vec<usize>,
+    /// Numbers wanted beside the cost.
+    pub measures: Vec<MeasurePlan>,
 }
 
 /// How cells are written.
@@ -200,9 +203,14 @@ impl DecodePlan {
                 .iter()
                 .map(|view| bind_conditions(&view.when, binding))
                 .collect(),
-            keep_end: hint.spans,
+            keep_end: hint.spans || hint.ends,
             partitions: Partitions::default(),
             also: Vec::new(),
+            measures: hint
+                .measures
+                .iter()
+                .map(|name| MeasurePlan::new(name, binding))
+                .collect(),
         })
     }
 
@@ -238,6 +246,7 @@ impl DecodePlan {
             columns.push(condition.column);
         }
         columns.extend(&self.also);
+        columns.extend(self.measures.iter().filter_map(|measure| measure.column));
         for column in &mut columns {
             if let Some(list) = self.list(*column) {
                 *column = list.list;
@@ -248,7 +257,7 @@ impl DecodePlan {
         columns
     }
 
-    /// The list whose sum a column stands for; None for a column that the file has.
+    /// The part of a cell that a column stands for; None for a column that the file has.
     #[inline]
     pub(crate) fn list(&self, column: usize) -> Option<&ListColumn> {
         self.lists.iter().find(|list| list.column == column)
@@ -281,12 +290,20 @@ impl CellReading {
         }
     }
 
+    /// Whether ends are written as the first instant behind the period.
+    pub(crate) fn ends_are_exclusive(&self) -> bool {
+        self.ends == Ends::Exclusive
+    }
+
     /// The first instant behind a period whose end is written as this instant.
     #[inline]
     pub(crate) fn end(&self, end: i64) -> i64 {
         const SECOND: i64 = 1_000_000;
+        if self.ends == Ends::Exclusive {
+            return end;
+        }
         let second = end.rem_euclid(60 * SECOND);
-        if self.ends == Ends::Exclusive || second < 59 * SECOND {
+        if second < 59 * SECOND {
             return end;
         }
         end.saturating_add(60 * SECOND - second)

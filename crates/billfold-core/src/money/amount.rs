@@ -102,7 +102,7 @@ impl Amount {
 
     /// For readers that have already kept both limits.
     #[inline]
-    pub(super) const fn within_limits(mantissa: i128, scale: u8) -> Amount {
+    pub(crate) const fn within_limits(mantissa: i128, scale: u8) -> Amount {
         Amount { mantissa, scale }
     }
 

@@ -18,7 +18,7 @@ mod totals;
 pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, rescale};
 pub use column::{GroupOverflow, SumColumn};
 pub use currency::Currency;
-pub use parse::parse_cell;
+pub use parse::{parse_cell, parse_short};
 pub use prorate::{share_between, share_until};
 pub use remainder::largest_remainder;
 pub use rounding::Rounding;

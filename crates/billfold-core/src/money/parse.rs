@@ -85,6 +85,59 @@ impl Write for ShortText {
     }
 }
 
+/// The number that the first `len` bytes of a word are, as mantissa and scale: an optional minus, digits,
+/// and a point or none. `word` holds sixteen bytes, the first in the lowest; those past `len` may be anything.
+///
+/// `None` is no verdict: [`Amount::parse`] reads these, too, and all others. The mantissa is below 10¹⁶.
+#[inline]
+pub fn parse_short(word: u128, len: usize) -> Option<(i64, u8)> {
+    let is_negative = word as u8 == b'-';
+    let (word, len) = if is_negative {
+        (word >> 8, len.wrapping_sub(1))
+    } else {
+        (word, len)
+    };
+    if len.wrapping_sub(1) > 15 || is_negative && len > 15 {
+        return None;
+    }
+    if len <= 8 {
+        let (magnitude, scale) = eight_or_fewer(word as u64, len as u32)?;
+        let mantissa = if is_negative {
+            magnitude.wrapping_neg()
+        } else {
+            magnitude
+        };
+        return Some((mantissa, scale));
+    }
+    let word = (word ^ ASCII_ZEROS) << (128 - 8 * len as u32);
+    let (word, decimals) = without_point(word)?;
+    let magnitude = value_of(word) as i64;
+    let mantissa = if is_negative {
+        magnitude.wrapping_neg()
+    } else {
+        magnitude
+    };
+    Some((mantissa, decimals.unwrap_or(0)))
+}
+
+/// Most amounts have so few characters, and half a word is read in less than half the time.
+#[inline]
+fn eight_or_fewer(word: u64, len: u32) -> Option<(i64, u8)> {
+    let word = (word ^ ASCII_ZEROS as u64) << (64 - 8 * len);
+    let strange = (((word & LOW_BITS as u64) + ABOVE_NINE as u64) | word) & HIGH_BITS as u64;
+    if strange == 0 {
+        return Some((value_of_eight(word) as i64, 0));
+    }
+    let place = strange.trailing_zeros() & !7;
+    let blanked = word ^ (POINT as u64) << place;
+    if strange & (strange - 1) != 0 || blanked >> place & 0xff != 0 || len == 1 {
+        return None;
+    }
+    let before = (1 << place) - 1;
+    let closed = (blanked & before) << 8 | blanked & !before;
+    Some((value_of_eight(closed) as i64, (7 - place / 8) as u8))
+}
+
 /// Sixteen characters as a word: the first character in the lowest byte, the last in the highest, each
 /// XORed with `'0'`, so that digits are their values and what is missing in front reads as zero.
 type Word = u128;

@@ -69,6 +69,11 @@ impl Dimension {
                                 .hint("choose what is summed with --metric"),
                         );
                     }
+                    Some(ColumnKind::Number) => {
+                        return Err(Error::usage(format!(
+                            "{name} is a number; one cannot group by it"
+                        )));
+                    }
                     Some(ColumnKind::Time) => {
                         return Err(Error::usage(format!("{name} is a time; one cannot group by it"))
                             .hint("choose the periods with --duration"));

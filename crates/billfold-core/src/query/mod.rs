@@ -1,12 +1,14 @@
 //! The question: what it groups by, when, which cost, which rows. No wire words, no files.
 
 pub mod dimension;
+pub mod facts;
 pub mod filter;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use dimension::{Dimension, DimensionSource};
+pub use facts::{FactsQuery, RowOrder, RowOrderBy, RowsQuery};
 pub use filter::{Condition, Filter, Test};
 
 pub use crate::charge::{Clock, CostMetric};

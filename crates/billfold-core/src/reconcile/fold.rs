@@ -10,7 +10,7 @@ use arrow::datatypes::{Int32Type, i256};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::charge::builder::Interner;
+use crate::charge::intern::Interner;
 use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, ExactSum, Rounding};

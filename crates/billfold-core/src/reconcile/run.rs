@@ -76,6 +76,8 @@ pub fn reconcile(
         default_currency,
         window: Window::ALL,
         spans: false,
+        ends: false,
+        measures: Vec::new(),
     };
     let opened = dataset::open(inputs, options, &hint)?;
     if opened

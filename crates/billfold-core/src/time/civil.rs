@@ -49,6 +49,36 @@ pub(super) const fn checked_day(year: i64, month: i64, day: i64) -> Option<i64> 
     Some((shifted * 365 + leap_days + days_before_month) as i64 + day - 1 - 719_468)
 }
 
+/// The years in which bills are written, month by month: number of the first day, and of days.
+static RECENT_MONTHS: [(i32, u32); 12 * RECENT_YEARS as usize] = {
+    let mut months = [(0, 0); 12 * RECENT_YEARS as usize];
+    let mut at = 0;
+    while at < months.len() {
+        let (year, month) = (FIRST_RECENT_YEAR as i64 + at as i64 / 12, at as i64 % 12 + 1);
+        let first = match checked_day(year, month, 1) {
+            Some(first) => first as i32,
+            None => 0,
+        };
+        months[at] = (first, days_in_month(year, month) as u32);
+        at += 1;
+    }
+    months
+};
+const FIRST_RECENT_YEAR: u32 = 1970;
+const RECENT_YEARS: u32 = 130;
+
+/// [`checked_day`] by a table, for the years 1970 to 2099; `None` for all others.
+#[inline]
+pub(super) fn recent_day(year: u32, month: u32, day: u32) -> Option<i32> {
+    let (years, months) = (year.wrapping_sub(FIRST_RECENT_YEAR), month.wrapping_sub(1));
+    if years >= RECENT_YEARS || months > 11 {
+        return None;
+    }
+    let (first, n_days) = RECENT_MONTHS[(years * 12 + months) as usize];
+    let days = day.wrapping_sub(1);
+    (days < n_days).then(|| first.wrapping_add(days as i32))
+}
+
 /// Days from Monday of a day number: 0 for a Monday, 6 for a Sunday.
 pub(super) const fn days_from_monday(day: i64) -> i64 {
     (day + 3).rem_euclid(7)

@@ -23,7 +23,7 @@ pub use chrono_tz::Tz;
 pub use format::format_instant;
 pub use granularity::{Granularity, parse_month, parse_weekday};
 pub use lookup::PeriodLookup;
-pub use parse::{DateOrder, TimeError, TimeRules, parse_cell, parse_instant};
+pub use parse::{DateOrder, TimeError, TimeRules, parse_cell, parse_instant, parse_zulu};
 pub use window::Window;
 pub use zone::parse_zone;
 

@@ -5,7 +5,7 @@
 
 use chrono_tz::Tz;
 
-use super::civil::checked_day;
+use super::civil::{checked_day, recent_day};
 use super::zone::{Wall, at_wall, first_at_wall};
 use super::{MAX_INSTANT, MICROS_PER_DAY, MICROS_PER_SECOND, MIN_INSTANT};
 
@@ -129,6 +129,20 @@ pub fn parse_instant(text: &[u8], rules: &TimeRules) -> Result<i64, TimeError> {
 /// words. `None` for anything else, also for 24:00 and dates that do not exist.
 #[inline]
 fn iso_minute(text: &[u8; 16]) -> Option<i64> {
+    let (date, time) = iso_digits(text)?;
+    let year = i64::from(date[0]) * 100 + i64::from(date[2]);
+    let day = checked_day(year, i64::from(date[5]), i64::from(time[0]))?;
+    let (hour, minute) = (i64::from(time[3]), i64::from(time[6]));
+    if hour > 23 || minute > 59 {
+        return None;
+    }
+    Some((day * 1440 + hour * 60 + minute) * (60 * MICROS_PER_SECOND))
+}
+
+/// The bytes of `2024-03-` and of `01T10:00`, each as the number of the two digits that begin there;
+/// `None` where digits and separators do not stand in these places.
+#[inline]
+fn iso_digits(text: &[u8; 16]) -> Option<([u8; 8], [u8; 8])> {
     let (&[date, day_and_time], []) = text.as_chunks::<8>() else {
         return None;
     };
@@ -146,15 +160,27 @@ fn iso_minute(text: &[u8; 16]) -> Option<i64> {
         return None;
     }
     // Every byte becomes the number of two digits that begins there.
-    let date = (date.wrapping_mul(10).wrapping_add(date >> 8)).to_le_bytes();
-    let time = (time.wrapping_mul(10).wrapping_add(time >> 8)).to_le_bytes();
-    let year = i64::from(date[0]) * 100 + i64::from(date[2]);
-    let day = checked_day(year, i64::from(date[5]), i64::from(time[0]))?;
-    let (hour, minute) = (i64::from(time[3]), i64::from(time[6]));
-    if hour > 23 || minute > 59 {
+    let pairs = |word: u64| word.wrapping_mul(10).wrapping_add(word >> 8).to_le_bytes();
+    Some((pairs(date), pairs(time)))
+}
+
+/// `2024-03-01T10:00:00Z`, the shape of nearly every cell of a bill, in the years 1970 to 2099.
+///
+/// `None` is no verdict: [`parse_instant`] reads this shape, too, and all others.
+#[inline]
+pub fn parse_zulu(text: &[u8; 20]) -> Option<i64> {
+    let (head, [b':', tens, ones, b'Z']) = text.split_first_chunk::<16>()? else {
+        return None;
+    };
+    let (date, time) = iso_digits(head)?;
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    if tens > 5 || ones > 9 || time[3] > 23 || time[6] > 59 {
         return None;
     }
-    Some((day * 1440 + hour * 60 + minute) * (60 * MICROS_PER_SECOND))
+    let year = u32::from(date[0]) * 100 + u32::from(date[2]);
+    let day = recent_day(year, u32::from(date[5]), u32::from(time[0]))?;
+    let minute = (i64::from(day) * 24 + i64::from(time[3])) * 60 + i64::from(time[6]);
+    Some((minute * 60 + i64::from(tens * 10 + ones)) * MICROS_PER_SECOND)
 }
 
 const BYTE_2: u64 = 0xff << 16;

@@ -6,8 +6,10 @@
   const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const palette = ["#2f6fde", "#e08a1e", "#2a9d6f", "#c2476f", "#7a5cd0", "#1b9aaa", "#b0832b", "#5b7083", "#d1495b", "#4f9d3a", "#8f6bb3", "#3d8fc4", "#9aa3af"];
   const charts = [];
+  // Measured as it is drawn.
+  const fontFamily = getComputedStyle(document.body).fontFamily;
 
-  const text = () => ({ color: css("--soft"), fontFamily: "inherit" });
+  const text = () => ({ color: css("--soft"), fontFamily });
   const tip = () => ({
     renderMode: "richText", confine: true, backgroundColor: css("--card"), borderColor: css("--line"),
     textStyle: { color: css("--ink"), fontSize: 12 },
@@ -23,7 +25,7 @@
 
   // Cost over time, stacked; numbers in tooltips are the printed ones.
   const overTime = (table) => ({
-    aria: { enabled: true }, animation: false, color: palette, textStyle: { fontFamily: "inherit" },
+    aria: { enabled: true }, animation: false, color: palette, textStyle: { fontFamily },
     grid: { left: 8, right: 12, top: 16, bottom: table.series.length > 1 ? 58 : 8, containLabel: true },
     legend: { show: table.series.length > 1, type: "scroll", bottom: 0, textStyle: text(), pageTextStyle: text(), pageIconColor: css("--accent"), formatter: (name) => cut(table.series[+name].name, 28) },
     tooltip: {
@@ -46,11 +48,11 @@
   const bars = (table) => {
     const rows = table.series.slice().reverse();
     return {
-      aria: { enabled: true }, animation: false, textStyle: { fontFamily: "inherit" },
+      aria: { enabled: true }, animation: false, textStyle: { fontFamily },
       grid: { left: 8, right: 64, top: 6, bottom: 6, containLabel: true },
       tooltip: { ...tip(), formatter: (p) => cut(rows[p.dataIndex].name, 60) + "\n" + rows[p.dataIndex].total + " " + table.currency },
       xAxis: { type: "value", axisLabel: { ...text(), formatter: short, hideOverlap: true }, splitLine: { lineStyle: { color: css("--line") } } },
-      yAxis: { type: "category", data: rows.map((row, at) => String(at)), axisLabel: { ...text(), formatter: (at) => cut(rows[+at].name, 22) }, axisLine: { show: false }, axisTick: { show: false } },
+      yAxis: { type: "category", data: rows.map((row, at) => String(at)), axisLabel: { ...text(), formatter: (at) => rows[+at].name, width: 130, overflow: "truncate" }, axisLine: { show: false }, axisTick: { show: false } },
       series: [{
         type: "bar", barMaxWidth: 24,
         data: rows.map((row, at) => ({ value: Number(row.total), itemStyle: { color: palette[(rows.length - 1 - at) % palette.length] } })),
@@ -60,7 +62,7 @@
   };
 
   const treemap = (table) => ({
-    aria: { enabled: true }, animation: false, textStyle: { fontFamily: "inherit" }, color: palette,
+    aria: { enabled: true }, animation: false, textStyle: { fontFamily }, color: palette,
     tooltip: { ...tip(), formatter: (p) => (p.data && p.data.shown ? cut(p.data.full, 60) + "\n" + p.data.shown + " " + table.currency : "") },
     series: [{
       type: "treemap", roam: false, nodeClick: false, breadcrumb: { show: false }, left: 0, right: 0, top: 4, bottom: 4,

@@ -1,7 +1,7 @@
 //! The same loops on AVX2, where the machine has it: the one module of billfold with unsafe code.
 //!
 //! The loops themselves are safe and generic over [`Block`]; here they are compiled a second time for
-//! machines with AVX2, BMI and POPCNT, and called only after those were detected. The property tests of
+//! machines with AVX2, BMI, PCLMULQDQ and POPCNT, and called only after those were detected. The property tests of
 //! this folder hold both ways against the scalar rules.
 #![expect(
     unsafe_code,
@@ -9,7 +9,8 @@
 )]
 
 use std::arch::x86_64::{
-    __m256i, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8,
+    __m256i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm256_cmpeq_epi8,
+    _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8,
 };
 
 use super::chunker::BorderScan;
@@ -22,6 +23,7 @@ pub(super) fn detected() -> bool {
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("bmi2")
         && std::arch::is_x86_feature_detected!("lzcnt")
+        && std::arch::is_x86_feature_detected!("pclmulqdq")
         && std::arch::is_x86_feature_detected!("popcnt")
 }
 
@@ -48,6 +50,12 @@ impl Block for Wide {
         // SAFETY: as above.
         unsafe { eq(self, byte) }
     }
+
+    #[inline(always)]
+    fn prefix_xor(x: u64) -> u64 {
+        // SAFETY: as above.
+        unsafe { prefix_xor(x) }
+    }
 }
 
 #[inline]
@@ -73,9 +81,17 @@ fn eq(block: Wide, byte: u8) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
+/// A product without carries by all ones adds up, bit by bit, all bits from the lowest on.
+#[inline]
+#[target_feature(enable = "pclmulqdq")]
+fn prefix_xor(x: u64) -> u64 {
+    let product = _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(x as i64), _mm_set1_epi8(-1));
+    _mm_cvtsi128_si64(product) as u64
+}
+
 /// [`Fill::by_blocks`], where [`detected`] said yes.
 pub(super) fn by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
     fn compiled<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
         fill.by_blocks_of::<Wide, QUOTES>()
     }
@@ -85,12 +101,12 @@ pub(super) fn by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool>
 }
 
 /// [`BorderScan::blocks_of`], where [`detected`] said yes.
-pub(super) fn border_blocks(scan: &mut BorderScan, bytes: &[u8], at: usize) {
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn compiled(scan: &mut BorderScan, bytes: &[u8], at: usize) {
-        scan.blocks_of::<Wide>(bytes, at);
+pub(super) fn border_blocks<const BORDERS: bool>(scan: &mut BorderScan, bytes: &[u8], at: usize) {
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
+    fn compiled<const BORDERS: bool>(scan: &mut BorderScan, bytes: &[u8], at: usize) {
+        scan.blocks_of::<Wide, BORDERS>(bytes, at);
     }
     debug_assert!(detected());
     // SAFETY: the only caller asks `detected()` first.
-    unsafe { compiled(scan, bytes, at) }
+    unsafe { compiled::<BORDERS>(scan, bytes, at) }
 }

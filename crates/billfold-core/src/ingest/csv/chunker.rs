@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use super::mask::{BLOCK, Block, Portable, below, prefix_xor};
+use super::mask::{BLOCK, Block, Portable, below};
 use super::{Dialect, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{Feed, MAX_CHUNK};
@@ -74,9 +74,12 @@ impl Chunker {
         loop {
             self.feed.more(input, self.chunk_size)?;
             let bytes = self.feed.bytes();
-            self.scan.advance(bytes, self.n_scanned);
+            self.scan.advance(bytes, self.n_scanned, self.max_record);
             self.n_scanned = bytes.len();
-            let first_end = if self.scan.first_border > 0 {
+            // Only the last border is looked for in what a single record may fill.
+            let first_end = if bytes.len() <= self.max_record {
+                0
+            } else if self.scan.first_border > 0 {
                 self.scan.first_border
             } else {
                 bytes.len()
@@ -134,12 +137,15 @@ impl Chunker {
     }
 }
 
+/// Bytes at the end of a chunk in which its last border is looked for first.
+const TAIL: usize = 16 << 10;
+
 /// Follows the quotes of a stream, and remembers the first and last record border since the last cut.
 ///
 /// Outside quotes the part that a quote plays is known from the byte before it alone: at the start of a
 /// field it opens, after a closing quote it makes that one half of `""`, anywhere else it is text. So the
 /// state that crosses a block is three bits, and needs no look ahead.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct BorderScan {
     delimiter: u8,
     newline: u8,
@@ -169,7 +175,9 @@ impl BorderScan {
     }
 
     /// Scans `bytes[from..]`; everything before was scanned already.
-    fn advance(&mut self, bytes: &[u8], from: usize) {
+    ///
+    /// Unless there is more than `max_record` of them, the first border may be any border.
+    fn advance(&mut self, bytes: &[u8], from: usize, max_record: usize) {
         let mut at = from;
         if !self.inside {
             // Most exports quote nothing: then two searches replace the whole pass.
@@ -177,25 +185,46 @@ impl BorderScan {
             self.plain(&bytes[at..quote], at);
             at = quote;
         }
+        // The last border stands near the end; up to there it is enough to follow the quotes.
+        let tail = bytes.len().saturating_sub(TAIL) / BLOCK * BLOCK;
+        if bytes.len() <= max_record && tail > at {
+            let before = self.clone();
+            self.run::<false>(&bytes[..tail], at);
+            self.run::<true>(bytes, tail);
+            if self.last_border >= tail {
+                return;
+            }
+            *self = before;
+        }
+        self.run::<true>(bytes, at);
+    }
+
+    /// Scans `bytes[at..]` by the best means of this machine.
+    fn run<const BORDERS: bool>(&mut self, bytes: &[u8], at: usize) {
         #[cfg(target_arch = "x86_64")]
         if super::avx2::detected() {
-            super::avx2::border_blocks(self, bytes, at);
+            super::avx2::border_blocks::<BORDERS>(self, bytes, at);
             return;
         }
-        self.blocks_of::<Portable>(bytes, at);
+        self.blocks_of::<Portable, BORDERS>(bytes, at);
     }
 
     /// Scans `bytes[at..]` block by block.
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
-    pub(super) fn blocks_of<B: Block>(&mut self, bytes: &[u8], mut at: usize) {
+    pub(super) fn blocks_of<B: Block, const BORDERS: bool>(&mut self, bytes: &[u8], mut at: usize) {
         let (blocks, tail) = bytes[at..].as_chunks::<BLOCK>();
         for block in blocks {
-            self.block(B::new(block), block, at);
+            let loaded = B::new(block);
+            if BORDERS || loaded.eq(QUOTE) != 0 {
+                self.block::<B, BORDERS>(loaded, block, at);
+            } else {
+                self.ended(block[BLOCK - 1]);
+            }
             at += BLOCK;
         }
         if !tail.is_empty() {
-            self.block(B::partial(tail), tail, at);
+            self.block::<B, BORDERS>(B::partial(tail), tail, at);
         }
     }
 
@@ -214,23 +243,20 @@ impl BorderScan {
 
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
-    fn block(&mut self, block: impl Block, bytes: &[u8], base: usize) {
+    fn block<B: Block, const BORDERS: bool>(&mut self, block: B, bytes: &[u8], base: usize) {
         let valid = below(bytes.len());
         let Some(&last) = bytes.last() else { return };
         let quotes = block.eq(QUOTE) & valid;
         if quotes == 0 {
-            if self.inside {
-                self.closed = false;
-                self.field_start = false;
-            } else {
+            if BORDERS && !self.inside {
                 self.borders(block.eq(self.newline) & valid, base);
-                self.ended_outside(last);
             }
+            self.ended(last);
             return;
         }
         let newlines = block.eq(self.newline) & valid;
         let starts = newlines | block.eq(self.delimiter) & valid;
-        let inside = prefix_xor(quotes) ^ if self.inside { !0 } else { 0 };
+        let inside = B::prefix_xor(quotes) ^ if self.inside { !0 } else { 0 };
         // Parity is the truth as long as every quote that it takes for an opening one may open: at the
         // start of a field, or behind a quote, which then is the first half of `""`.
         let may_open = (starts | quotes) << 1 | u64::from(self.field_start | self.closed);
@@ -240,7 +266,9 @@ impl BorderScan {
             }
             return;
         }
-        self.borders(newlines & !inside, base);
+        if BORDERS {
+            self.borders(newlines & !inside, base);
+        }
         let last_bit = 1 << (bytes.len() - 1);
         self.inside = inside & last_bit != 0;
         self.closed = last == QUOTE && !self.inside;
@@ -261,6 +289,13 @@ impl BorderScan {
             self.ended_outside(byte);
             self.borders(u64::from(byte == self.newline), at);
         }
+    }
+
+    /// What a stretch without quotes whose last byte is `last` leaves behind.
+    #[inline]
+    fn ended(&mut self, last: u8) {
+        self.closed = false;
+        self.field_start = !self.inside && (last == self.delimiter || last == self.newline);
     }
 
     fn ended_outside(&mut self, last: u8) {

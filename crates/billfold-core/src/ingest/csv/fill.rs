@@ -2,7 +2,7 @@
 //!
 //! The hot loop of CSV reading: a block of 64 bytes becomes a few bit masks, and the set bits offsets.
 
-use super::mask::{BLOCK, Block, Portable, below, prefix_xor};
+use super::mask::{BLOCK, Block, Portable, below};
 use super::records::{Entry, Fault, MALFORMED, RecordIndex, Records};
 use super::scalar::{self, Event};
 use super::{Dialect, QUOTE};
@@ -23,6 +23,8 @@ pub(super) struct Fill<'a> {
     blank_bytes: u64,
     /// Physical line ends, those inside quotes with them.
     n_lines: u64,
+    /// Every record is regular and none is blank.
+    even: bool,
 }
 
 impl<'a> Fill<'a> {
@@ -43,6 +45,7 @@ impl<'a> Fill<'a> {
             n_blank: 0,
             blank_bytes: 0,
             n_lines: 0,
+            even: false,
         };
         fill.reset();
         fill
@@ -53,6 +56,7 @@ impl<'a> Fill<'a> {
         self.index.faults.clear();
         (self.n_ends, self.start, self.first) = (0, 0, 0);
         (self.n_blank, self.blank_bytes) = (0, 0);
+        self.even = false;
     }
 
     /// Indexes by masks. Says whether all bytes are ASCII, or None where a quoting rule is broken.
@@ -79,7 +83,7 @@ impl<'a> Fill<'a> {
         let mut regular = true;
         for block in blocks {
             let block = B::new(block);
-            let Some(structural) = masks.next::<QUOTES>(block, !0, bytes, base) else {
+            let Some(structural) = masks.next::<QUOTES, B>(block, !0, bytes, base) else {
                 regular = false;
                 break;
             };
@@ -88,7 +92,7 @@ impl<'a> Fill<'a> {
         }
         if regular && !tail.is_empty() {
             let block = B::partial(tail);
-            match masks.next::<QUOTES>(block, below(tail.len()), bytes, base) {
+            match masks.next::<QUOTES, B>(block, below(tail.len()), bytes, base) {
                 Some(structural) => ends.push(base, structural, bytes.len()),
                 None => regular = false,
             }
@@ -99,7 +103,8 @@ impl<'a> Fill<'a> {
             return None;
         }
         self.n_lines = masks.n_lines as u64;
-        if !self.records_by_count(masks.n_record_ends) {
+        self.even = self.records_by_count(masks.n_record_ends);
+        if !self.even {
             self.records_by_line_end();
         }
         Some(bytes.is_ascii())
@@ -235,6 +240,7 @@ impl<'a> Fill<'a> {
             n_blank: self.n_blank,
             blank_bytes: self.blank_bytes,
             ascii,
+            even: self.even,
         }
     }
 }
@@ -264,14 +270,15 @@ impl Offsets {
             return;
         };
         for slot in eight {
-            *slot = (base as u32).wrapping_add(bits.trailing_zeros());
+            // The checked sum keeps these stores apart: gathered into a vector they cost twice as much.
+            *slot = base as u32 + bits.trailing_zeros();
             bits &= bits.wrapping_sub(1);
         }
         while bits != 0
             && let Some((four, more)) = rest.split_first_chunk_mut::<4>()
         {
             for slot in four {
-                *slot = (base as u32).wrapping_add(bits.trailing_zeros());
+                *slot = base as u32 + bits.trailing_zeros();
                 bits &= bits.wrapping_sub(1);
             }
             rest = more;
@@ -325,9 +332,9 @@ impl Masks {
         reason = "out of line, the state of the loop goes through memory"
     )]
     #[inline(always)]
-    fn next<const QUOTES: bool>(
+    fn next<const QUOTES: bool, B: Block>(
         &mut self,
-        block: impl Block,
+        block: B,
         valid: u64,
         bytes: &[u8],
         base: usize,
@@ -340,7 +347,7 @@ impl Masks {
             return Some(structural);
         }
         let quotes = block.eq(QUOTE) & valid;
-        let inside = prefix_xor(quotes) ^ self.inside;
+        let inside = B::prefix_xor(quotes) ^ self.inside;
         let (opening, closing) = (quotes & inside, quotes & !inside);
         let around = structural | quotes;
         // An opening quote stands at the start of a field, or is the second half of `""`; behind a

@@ -15,6 +15,11 @@ pub(super) trait Block: Copy {
     /// The bytes that equal `byte`.
     fn eq(self, byte: u8) -> u64;
 
+    /// [`prefix_xor`], as this machine does it best.
+    fn prefix_xor(x: u64) -> u64 {
+        prefix_xor(x)
+    }
+
     /// A block of fewer than 64 bytes, filled up with zeros; mask the result with [`below`] its length.
     #[inline]
     fn partial(bytes: &[u8]) -> Self {

@@ -47,6 +47,7 @@ pub fn settle(
     let hint = &ScanHint {
         text: Vec::new(),
         tags: false,
+        measures: Vec::new(),
         window: Window::ALL,
         ..hint.clone()
     };

@@ -16,8 +16,8 @@ use crate::charge::schema::{self, ColumnKind, normalised_header};
 use crate::error::{Error, Result};
 use crate::time::{DateOrder, TimeRules};
 
-pub(crate) use rules::list_parts;
 pub use rules::{Condition, Ends, Lasts, SkipRule, ViewRule};
+pub(crate) use rules::{list_parts, member_parts};
 
 const BUILT_IN: &[&str] = &[
     include_str!("focus.toml"),
@@ -68,6 +68,9 @@ pub struct Format {
     /// Column of the charge schema → headers, the first present wins.
     #[serde(default)]
     pub columns: BTreeMap<String, Vec<String>>,
+    /// Header of a number → the unit in which its cells are written where they name none.
+    #[serde(default)]
+    pub units: BTreeMap<String, String>,
     /// Where tags are.
     #[serde(default)]
     pub tags: TagRules,
@@ -388,19 +391,21 @@ pub struct Binding {
     pub tag_columns: Vec<(usize, String)>,
     /// Amount columns outside the schema.
     pub money_columns: Vec<usize>,
-    /// Headers that the file does not have: each the sum of a list in a column that it has.
+    /// Headers that the file does not have: each a part of a column that it has.
     pub lists: Vec<ListColumn>,
 }
 
-/// A header that stands for the sum of the amounts in a list.
+/// A header that stands for a part of a cell: the sum of the amounts in a list, or a member of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListColumn {
-    /// Index of the header `list[].member`.
+    /// Index of the header `list[].member` or `object{member}`.
     pub column: usize,
-    /// Index of the list's header.
+    /// Index of the header of the list or object.
     pub list: usize,
-    /// The member of the list's items that is added up.
+    /// The member of the list's items that is added up, or of the object.
     pub member: String,
+    /// Whether the cell is one object, and not a list of them.
+    pub is_object: bool,
 }
 
 impl Binding {
@@ -462,8 +467,9 @@ impl Binding {
 
     /// What a header feeds, for people: a schema column, a tag, an amount, or itself.
     pub fn role(&self, header: usize) -> String {
-        if let Some((column, _)) = self.columns.iter().find(|(_, i)| **i == header) {
-            return (*column).to_owned();
+        let mut fed = schema::COLUMNS.iter().map(|column| column.name);
+        if let Some(column) = fed.find(|column| self.columns.get(column) == Some(&header)) {
+            return column.to_owned();
         }
         if self.tag_column == Some(header) {
             return schema::TAGS.to_owned();
@@ -478,13 +484,15 @@ impl Binding {
     }
 }
 
-/// Appends a header for every list that the format adds up and the file has.
+/// Appends a header for every part of a cell that the format names and whose column the file has.
 fn add_list_columns(format: &Format, headers: &mut Headers) -> Vec<ListColumn> {
     let mut lists: Vec<ListColumn> = Vec::new();
-    for header in format.list_headers() {
-        let Some((list, member)) = list_parts(header) else {
-            continue;
+    for header in format.part_headers() {
+        let (is_object, parts) = match list_parts(header) {
+            Some(parts) => (false, Some(parts)),
+            None => (true, member_parts(header)),
         };
+        let Some((list, member)) = parts else { continue };
         if let Some(list) = headers.find_one(list)
             && !headers.names.iter().any(|name| name == header)
         {
@@ -493,6 +501,7 @@ fn add_list_columns(format: &Format, headers: &mut Headers) -> Vec<ListColumn> {
                 column: headers.names.len() - 1,
                 list,
                 member: member.to_owned(),
+                is_object,
             });
         }
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::charge::batch::LeftOut;
 use crate::error::{Error, Result};
 use crate::ingest::formats::Format;
+use crate::ingest::units::Unit;
 use crate::money::Currency;
 use crate::time::Granularity;
 
@@ -89,7 +90,22 @@ pub(crate) fn list_parts(header: &str) -> Option<(&str, &str)> {
         .filter(|(list, member)| !list.is_empty() && !member.is_empty())
 }
 
+/// `SkuPriceDetails{CoreCount}`: the header of a column of JSON objects and the member that is meant.
+pub(crate) fn member_parts(header: &str) -> Option<(&str, &str)> {
+    header
+        .strip_suffix('}')?
+        .split_once('{')
+        .filter(|(object, member)| !object.is_empty() && !member.is_empty())
+}
+
 impl Format {
+    /// Every header that names a part of a cell: the sum of a list, without sign, or a member of an object.
+    pub(crate) fn part_headers(&self) -> impl Iterator<Item = &str> {
+        let members = self.columns.values().flatten().map(String::as_str);
+        self.list_headers()
+            .chain(members.filter(|header| member_parts(header).is_some()))
+    }
+
     /// Every header that names the sum of a list, without sign.
     pub(crate) fn list_headers(&self) -> impl Iterator<Item = &str> {
         let costs = self.effective.iter().flat_map(|rule| &rule.cost);
@@ -144,6 +160,13 @@ impl Format {
                 "[cells] currency \"{}\": expected an ISO 4217 code",
                 self.cells.currency
             )));
+        }
+        for (header, unit) in &self.units {
+            if Unit::parse(unit).is_none() {
+                return Err(Error::usage(format!(
+                    "[units] \"{header}\" = \"{unit}\": expected percent, KiB, MiB, GiB, TiB, Mbps or Gbps"
+                )));
+            }
         }
         if !self.tags.pairs.is_empty() && self.tags.ids {
             return Err(Error::usage("[tags]: pairs and ids exclude each other"));
