@@ -31,7 +31,7 @@ use crate::query::ChargeQuery;
 
 use between::{Between, BetweenAccount, BetweenState};
 pub use charges::{Answered, Charges, Extent, Files};
-pub(crate) use charges::{Fold, Together};
+pub(crate) use charges::{Fold, Workers};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
 pub use many::{share_a_scan, sums_many};
 
@@ -214,7 +214,7 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     let (memory, n_workers) = (options.memory.clone(), workers(options.threads));
     let state = || {
         let plan = Arc::clone(&plan);
-        Together(vec![match &memory {
+        Workers(vec![match &memory {
             Some(memory) => Sums::within(plan, memory, n_workers),
             None => Sums::new(plan),
         }])

@@ -97,9 +97,9 @@ pub(crate) trait Fold: Send {
 }
 
 /// Sums of workers, put together all at once at the end.
-pub(crate) struct Together(pub(crate) Vec<Sums>);
+pub(crate) struct Workers(pub(crate) Vec<Sums>);
 
-impl Fold for Together {
+impl Fold for Workers {
     type Value = ();
     fn update(&mut self, batch: &ChargeBatch) -> Result<()> {
         self.0.iter_mut().take(1).try_for_each(|sums| sums.update(batch))
