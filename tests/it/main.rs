@@ -4,7 +4,7 @@
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
 //! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
-//! of file, `convert` an answer before and after a conversion, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
+//! of file, `serve` and `serve_hostile` are the server over sockets, `convert` an answer before and after a conversion, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,4 +40,6 @@ mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod serve;
+mod serve_hostile;
 mod support;

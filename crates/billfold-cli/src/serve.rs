@@ -125,8 +125,6 @@ fn store_options(settings: &Settings) -> StoreOptions {
         default_currency: settings.default_currency,
         ..StoreOptions::default()
     };
-    // Tencent's action falls back to it where a charge has no component.
-    options.columns.push("charge_description".to_owned());
     for (_, source) in &settings.set {
         if let DimensionSource::Column(column) = source {
             options.columns.push(column.clone());
