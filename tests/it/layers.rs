@@ -17,9 +17,21 @@ const CORE: &[(&str, &[&str])] = &[
     ("query", &["error", "money", "time", "charge", "query"]),
     ("engine", &["error", "money", "time", "charge", "query", "engine"]),
     (
+        "lookup",
+        &[
+            "error", "money", "time", "charge", "ingest", "query", "engine", "lookup",
+        ],
+    ),
+    (
+        "exchange",
+        &[
+            "error", "money", "time", "charge", "ingest", "query", "engine", "exchange",
+        ],
+    ),
+    (
         "dataset",
         &[
-            "error", "money", "time", "charge", "query", "ingest", "engine", "dataset",
+            "error", "money", "time", "charge", "query", "ingest", "engine", "lookup", "exchange", "dataset",
         ],
     ),
     (

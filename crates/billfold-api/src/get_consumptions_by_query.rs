@@ -2,7 +2,8 @@
 //!
 #![doc = include_str!("../docs/get_consumptions_by_query.md")]
 
-use billfold_core::engine::ChargeRow;
+use billfold_core::ErrorClass;
+use billfold_core::engine::{ChargeRow, ChargeRows};
 use billfold_core::money::{ExactSum, largest_remainder};
 use billfold_core::query::{ChargeQuery, RowOrder, RowOrderBy, RowsQuery};
 use billfold_core::time::{Tz, Window, format_wall, parse_instant};
@@ -31,7 +32,7 @@ pub(crate) const TYPES: [&str; 8] = [
     "loadbalance",
     "cdn",
 ];
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 15] = [
     "resource_type",
     "resource_spec",
     "resource_name",
@@ -40,7 +41,6 @@ const TEXTS: [&str; 16] = [
     "remarks",
     "order_id",
     "resource_id",
-    "row_id",
     "is_billing",
     "pricing_unit",
     PAY_COLUMNS[0],
@@ -71,18 +71,21 @@ pub(crate) fn answer(call: &Call<'_>, params: &Params) -> Result<Vec<u8>, Refusa
         call.filter(&mut query, "resource_type", &[kind])?;
     }
     call.settle(&mut query, params.one("currency")?)?;
-    let rows = call.rows(&RowsQuery {
-        query,
-        columns: names(&TEXTS),
-        measures: names(&["unit_price", "usage_quantity"]),
-        tags: false,
-        order: RowOrder {
-            by: RowOrderBy::Start,
-            descending: false,
+    let rows = rows(
+        call,
+        RowsQuery {
+            query,
+            columns: names(&TEXTS),
+            measures: names(&["unit_price"]),
+            tags: false,
+            order: RowOrder {
+                by: RowOrderBy::Start,
+                descending: false,
+            },
+            offset: 0,
+            limit: Some(call.settings.max_items.saturating_add(1)),
         },
-        offset: 0,
-        limit: Some(call.settings.max_items.saturating_add(1)),
-    })?;
+    )?;
     if rows.rows.len() > call.settings.max_items {
         return Err(Refusal {
             message: format!(
@@ -108,7 +111,7 @@ pub(crate) fn answer(call: &Call<'_>, params: &Params) -> Result<Vec<u8>, Refusa
     let as_of = match call.settings.as_of {
         Some(as_of) => Some(as_of),
         // Asked for only where no charge says itself whether it goes on.
-        None if kept.iter().any(|row| row.texts[9].is_empty()) => end_of_data(call.charges, call.settings)?,
+        None if kept.iter().any(|row| row.texts[8].is_empty()) => end_of_data(call.charges, call.settings)?,
         None => None,
     };
     let items = kept
@@ -124,6 +127,18 @@ pub(crate) fn answer(call: &Call<'_>, params: &Params) -> Result<Vec<u8>, Refusa
         crate::call::add(&mut total, &item.amount.0)?;
     }
     respond(items, &total.rounded(AMOUNT_PLACES))
+}
+
+/// The charges, without their own keys where those are not kept: a key per charge is most of what a store would hold.
+fn rows(call: &Call<'_>, mut query: RowsQuery) -> Result<ChargeRows, Refusal> {
+    query.columns.push("row_id".to_owned());
+    match call.charges.rows(&query) {
+        Err(error) if error.kind().class() == ErrorClass::Usage => {
+            query.columns.pop();
+            call.rows(&query)
+        }
+        rows => Ok(rows?.value),
+    }
 }
 
 /// The region that a call keeps.
@@ -234,7 +249,7 @@ impl<'a> Item<'a> {
         } else {
             *amount
         };
-        let is_month = text(10).to_lowercase().starts_with("month") || is_reserved(&row.texts[11..]);
+        let is_month = text(9).to_lowercase().starts_with("month") || is_reserved(&row.texts[10..15]);
         Ok(Item {
             res_type: text(0),
             res_meta: meta(text(1)),
@@ -252,11 +267,11 @@ impl<'a> Item<'a> {
             },
             cost_time: Fixed(cost_time, TIME_PLACES),
             res_id: text(7),
-            id: match Uuid::parse_str(text(8)) {
-                Ok(_) => text(8).to_owned(),
-                Err(_) => row_uuid(row),
+            id: match row.texts.get(TEXTS.len()) {
+                Some(id) if Uuid::parse_str(id).is_ok() => id.to_string(),
+                _ => row_uuid(row),
             },
-            is_billing: match text(9) {
+            is_billing: match text(8) {
                 "" => {
                     as_of.is_some_and(|as_of| row.charge_end > as_of.saturating_sub(call.settings.active_for))
                 }

@@ -2,6 +2,8 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+#[cfg(feature = "report")]
+pub(crate) mod report;
 pub(crate) mod serve;
 
 use std::ffi::OsString;
@@ -63,6 +65,21 @@ pub(crate) enum Command {
     /// Sum charges by any dimensions and periods
     #[command(after_help = EXIT_CODES)]
     Sums(Box<SumsArgs>),
+    /// Answer a call of a vendor's billing action, as its server would
+    #[command(after_help = API_HELP, override_usage = API_USAGE)]
+    Api(Box<ApiArgs>),
+    /// Lay cost out over periods: pivots, shares, changes; as text, workbook, page or data
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Report(Box<report::ReportArgs>),
+    /// Ask the charges in SQL, exactly
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Sql(Box<report::SqlArgs>),
+    /// Make the reports that a file names
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Run(report::RunArgs),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -127,6 +144,15 @@ pub(crate) struct SourceArgs {
     pub(crate) threads: Option<String>,
 }
 
+/// Tables that add dimensions to the charges.
+#[derive(Debug, Args)]
+pub(crate) struct LookupArgs {
+    /// Dimensions from a table of yours (CSV, JSON or Parquet), keyed by resource_id, user_id, project_id, …;
+    /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
+    #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
+    pub(crate) lookup: Vec<String>,
+}
+
 /// Where the answer goes.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
@@ -139,19 +165,12 @@ pub(crate) struct OutputArgs {
     pub(crate) force: bool,
 }
 
-/// `billfold sums`.
+/// What is asked, apart from the periods and the order.
 #[derive(Debug, Args)]
-pub(crate) struct SumsArgs {
-    #[command(flatten)]
-    pub(crate) source: SourceArgs,
-
+pub(crate) struct QuestionArgs {
     /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
     #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]
     pub(crate) by: Vec<String>,
-
-    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
-    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
-    pub(crate) duration: String,
 
     /// IANA zone whose days are the days of the answer
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Question")]
@@ -211,6 +230,31 @@ pub(crate) struct SumsArgs {
     /// Read a dimension from elsewhere: project_id=tag:team, project_id=user_id, billing_currency=text:USD (repeatable)
     #[arg(long, value_name = "NAME=SOURCE", help_heading = "Question")]
     pub(crate) set: Vec<String>,
+}
+
+/// `billfold sums`.
+#[derive(Debug, Args)]
+pub(crate) struct SumsArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
+
+    #[command(flatten)]
+    pub(crate) question: QuestionArgs,
+
+    /// Convert every charge that counts to this currency, at the rates of --rates
+    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Rates for --currency: a table of month, from, to, rate
+    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
+    pub(crate) rates: Option<String>,
+
+    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
+    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
+    pub(crate) duration: String,
 
     /// Order of the groups: key, cost, charges or period, with - in front for highest first
     #[arg(
@@ -264,6 +308,127 @@ pub(crate) struct SumsArgs {
     /// Go on while at most N rows, or P% of them, cannot be read
     #[arg(long, value_name = "N|P%", help_heading = "Output")]
     pub(crate) allow_rejects: Option<String>,
+}
+
+const API_USAGE: &str =
+    "billfold api [OPTIONS] REQUEST PATH...\n       billfold api [OPTIONS] --batch PATH... < REQUESTS";
+
+/// The end of the help of `api`.
+const API_HELP: &str = "\
+REQUEST is a query string, a form, a URL, a body of JSON, @FILE with one of them, or - for standard input.
+The response is printed as it goes over the wire, one line each.
+
+Examples:
+  billfold api 'action=GetChargeSums&duration=monthly&group_by.1=project_id' bill.csv
+  billfold api 'https://api.shanhe.com/iaas/?action=GetChargeSums&duration=total&zone=gd2' bills/
+  billfold api --header X-TC-Action=DescribeCostSummaryByResource \\
+      '{\"BeginTime\":\"2018-11\",\"EndTime\":\"2018-11\",\"Limit\":1,\"Offset\":0}' bill.json
+  billfold api 'action=GetConsumptionsByQuery&type=instance&start_at=2014-12-01&end_at=2014-12-02' bill.json
+  billfold api --batch bill.parquet < requests.ndjson
+
+An error of the action is a response too: it is printed, and the exit code is 2 for what the request
+asks, 3 for rows that cannot be read, 4 for files, 5 for unlike currencies, 6 for the machine, 7 for
+limits, 10 for numbers out of range; with --batch that of the first error.
+0 is an answer; 70 is a bug in billfold.";
+
+/// `billfold api`.
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    /// Read requests from standard input, one a line, and answer all of them from one scan, in their order
+    #[arg(long, help_heading = "Question")]
+    pub(crate) batch: bool,
+
+    /// A header of the request, such as X-TC-Action=DescribeCostSummaryByResource (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Question")]
+    pub(crate) header: Vec<String>,
+
+    /// Whose wire it is, where path, headers and action do not say so
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "Question")]
+    pub(crate) dialect: Option<WireDialect>,
+
+    /// IANA zone whose days and months the answer has
+    #[arg(
+        long,
+        value_name = "ZONE",
+        default_value = "Asia/Shanghai",
+        help_heading = "Question"
+    )]
+    pub(crate) timezone: String,
+
+    /// First day of a week
+    #[arg(long, value_name = "DAY", default_value = "monday", help_heading = "Question")]
+    pub(crate) week_start: String,
+
+    /// First month of quarters and years
+    #[arg(
+        long,
+        value_name = "MONTH",
+        default_value = "january",
+        help_heading = "Question"
+    )]
+    pub(crate) fiscal_start: String,
+
+    /// Which cost is summed: effective, billed, list, contracted, or a cost column of the files
+    #[arg(
+        long,
+        value_name = "METRIC",
+        default_value = "effective",
+        help_heading = "Question"
+    )]
+    pub(crate) metric: String,
+
+    /// The one currency that counts; without it a bill in several is refused
+    #[arg(long, value_name = "CODE", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Read a column from elsewhere: project_id=tag:team, billing_currency=text:USD (repeatable)
+    #[arg(long, value_name = "NAME=SOURCE", help_heading = "Question")]
+    pub(crate) set: Vec<String>,
+
+    /// The present for estimates and counts; the end of the data without it
+    #[arg(long, value_name = "WHEN", help_heading = "Question")]
+    pub(crate) as_of: Option<String>,
+
+    /// A project that exists, with its resource group (repeatable); without it any project id is one
+    #[arg(long, value_name = "ID[=GROUP]", help_heading = "Question")]
+    pub(crate) project: Vec<String>,
+
+    /// The tag whose value is tag_id; without it a tag_id is key=value
+    #[arg(long, value_name = "KEY", help_heading = "Question")]
+    pub(crate) tag_key: Option<String>,
+
+    /// Tencent: give RecordNum whether or not the request asks for it
+    #[arg(long, help_heading = "Question")]
+    pub(crate) record_num: bool,
+
+    /// plcloud: the day of end_at counts whole
+    #[arg(long, help_heading = "Question")]
+    pub(crate) inclusive_end: bool,
+
+    /// plcloud: amount is unit_price x cost_time as printed
+    #[arg(long, help_heading = "Question")]
+    pub(crate) recompute_amount: bool,
+
+    /// Go on while at most N rows, or P% of them, cannot be read
+    #[arg(long, value_name = "N|P%", help_heading = "Input")]
+    pub(crate) allow_rejects: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Whose wire a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WireDialect {
+    /// QingCloud, ShanHe and their brands
+    Qingcloud,
+    /// Tencent Cloud billing 2018-07-09
+    Tencent,
+    /// plcloud
+    Plcloud,
 }
 
 /// Shape of an answer.

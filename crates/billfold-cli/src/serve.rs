@@ -19,7 +19,7 @@ use billfold_serve::{Bills, Config, Loaded, version_of_files};
 use crate::args::serve::ServeArgs;
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
-use crate::request::{allow_rejects_of, currency, parse_sets};
+use crate::request::{allow_rejects_of, sets};
 use crate::source;
 use crate::usage;
 
@@ -107,13 +107,7 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
             .transpose()?,
         ..Settings::default()
     };
-    for (name, source) in parse_sets(&args.set)? {
-        if name == billfold_core::charge::schema::BILLING_CURRENCY {
-            settings.default_currency = Some(currency(&source)?);
-        } else {
-            settings.set.push((name, source));
-        }
-    }
+    (settings.set, settings.default_currency) = sets(&args.set)?;
     Ok(settings)
 }
 

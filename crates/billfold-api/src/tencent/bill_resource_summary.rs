@@ -80,11 +80,10 @@ pub(crate) fn answer(call: &Call<'_>, tree: &Tree) -> Result<Members, Refusal> {
     let language = Language::of(call.request);
     let mut kept: Vec<(Identity, Item)> = items(call, query)?
         .into_iter()
-        .filter(|(identity, item)| {
+        .filter(|(identity, _)| {
             pay_mode.is_none_or(|wanted| wanted == identity.is_reserved)
                 && business.is_none_or(|code| code == identity.business.as_ref())
-                && action
-                    .is_none_or(|name| name == identity.consumption.as_ref() || name == item.description())
+                && action.is_none_or(|name| name == identity.consumption.as_ref())
         })
         .collect();
     kept.sort_by(|(_, a), (_, b)| b.cost.cmp(&a.cost));

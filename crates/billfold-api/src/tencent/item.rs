@@ -26,7 +26,7 @@ const KEYS: [&str; 11] = [
     "action_type",
     "order_id",
 ];
-const ATTRIBUTES: [&str; 13] = [
+const ATTRIBUTES: [&str; 12] = [
     "resource_name",
     "project_name",
     "region_name",
@@ -39,7 +39,6 @@ const ATTRIBUTES: [&str; 13] = [
     "zone_id",
     "operator_id",
     "resource_spec",
-    "charge_description",
 ];
 const MEASURES: [&str; 8] = [
     "list_cost",
@@ -254,10 +253,6 @@ impl Item {
 
     pub(super) fn spec(&self) -> &str {
         self.attribute(11)
-    }
-
-    pub(super) fn description(&self) -> &str {
-        self.attribute(12)
     }
 }
 
