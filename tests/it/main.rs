@@ -17,6 +17,7 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod api_laws;
 mod asked;
 mod carriers;
 mod catalogue;
@@ -42,5 +43,6 @@ mod oracles;
 mod oracles_formats;
 mod packs;
 mod pages;
+mod projects;
 mod support;
 mod wire;
