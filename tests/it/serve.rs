@@ -1,6 +1,6 @@
 //! The server as its clients see it: real sockets against a server in this process.
 //!
-//! Here are the tools, the ordinary calls, the end and the renewal of a server; `serve_hostile` has the clients
+//! Here are the tools, the ordinary calls, the end and the renewal of a server; `catalogue_m` has the clients
 //! that mean harm.
 
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use billfold_core::engine::{Answer, ChargeRows, Facts};
 use billfold_core::query::{ChargeQuery, FactsQuery, RowsQuery};
 use billfold_core::store::{Store, StoreOptions};
 use billfold_core::{Error, Result};
-use billfold_serve::sign::{Method, Secret, qingcloud, tc3};
+use billfold_serve::sign::{Method, Secret, Seen, qingcloud, tc3};
 use billfold_serve::{Bills, Config, Handle, Loaded, start, version_of_files};
 
 use crate::support::{Folder, command};
@@ -540,6 +540,31 @@ fn keys_are_read_again_with_the_bills_and_a_broken_file_changes_nothing() {
     assert_eq!(code(SECRET), 1200);
 }
 
+/// A call of Tencent's over this test's bill, signed at this time.
+pub(crate) fn tencent(timestamp: &str) -> String {
+    let text = r#"{"BeginTime":"2024-03","EndTime":"2024-03","Limit":1,"Offset":0}"#;
+    let mut headers: Vec<(String, String)> = [
+        ("content-type", "application/json"),
+        ("host", "127.0.0.1"),
+        ("x-tc-action", "DescribeCostSummaryByResource"),
+        ("x-tc-timestamp", timestamp),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    let seen = Seen {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        body: text.as_bytes(),
+    };
+    let names = ["content-type", "host"];
+    let line = tc3::authorization(&seen, ID, &Secret::new(SECRET), timestamp, &names).unwrap();
+    headers.push(("authorization".to_owned(), line));
+    let sent: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    request("POST", "/", &sent, text)
+}
+
 #[test]
 fn a_tc3_signature_is_asked_for_where_there_are_keys() {
     let folder = Folder::new();
@@ -549,41 +574,14 @@ fn a_tc3_signature_is_asked_for_where_there_are_keys() {
         ..Config::default()
     };
     let served = serve(OfFiles(vec![path]), config);
-    let text = r#"{"BeginTime":"2024-03","EndTime":"2024-03","Limit":1,"Offset":0}"#;
-    let timestamp = now().to_string();
-    let headers: Vec<(String, String)> = [
-        ("content-type", "application/json"),
-        ("host", "127.0.0.1"),
-        ("x-tc-action", "DescribeCostSummaryByResource"),
-        ("x-tc-timestamp", &timestamp),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec();
-    let seen = billfold_serve::sign::Seen {
-        method: "POST",
-        path: "/",
-        query: "",
-        headers: &headers,
-        body: text.as_bytes(),
-    };
-    let line = tc3::authorization(
-        &seen,
-        ID,
-        &Secret::new(SECRET),
-        &timestamp,
-        &["content-type", "host"],
-    )
-    .unwrap();
-    let ask = |line: Option<&str>, text: &str| {
-        let mut sent: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        if let Some(line) = line {
-            sent.push(("Authorization", line));
-        }
-        exchange(served.address, request("POST", "/", &sent, text))
-    };
-    assert!(ask(Some(&line), text).contains("\"RealTotalCost\":\"1.25\""));
-    assert!(ask(Some(&line), &text.replace('1', "2")).contains("AuthFailure.SignatureFailure"));
-    assert!(ask(None, text).contains("AuthFailure.InvalidAuthorization"));
+    let signed = tencent(&now().to_string());
+    let ask = |text: &str| exchange(served.address, text);
+    assert!(ask(&signed).contains("\"RealTotalCost\":\"1.25\""));
+    assert!(ask(&signed.replace("\"Limit\":1", "\"Limit\":2")).contains("AuthFailure.SignatureFailure"));
+    assert!(
+        ask(&signed.replace("authorization:", "x-authorization:"))
+            .contains("AuthFailure.InvalidAuthorization")
+    );
 }
 
 #[test]

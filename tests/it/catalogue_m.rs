@@ -1,4 +1,4 @@
-//! Clients that mean harm: rows M01–M19 of the catalogue, and L17.
+//! M: clients that mean harm, against a server over sockets. What a signature is, is held in billfold-serve.
 
 use std::io::Write as _;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -167,7 +167,21 @@ fn m06_a_call_may_come_again_unless_once_is_enough() {
 }
 
 #[test]
-fn m05_m07_a_call_of_yesterday_is_refused_unless_any_time_is_taken() {
+fn m05_a_signing_time_near_the_edge_of_the_window_is_taken_inside_and_refused_outside() {
+    let (served, _folder) = with_keys();
+    for (off, expected) in [
+        (-290, "\"RealTotalCost\":\"1.25\""),
+        (290, "\"RealTotalCost\":\"1.25\""),
+        (-301, "AuthFailure.SignatureExpire"),
+        (310, "AuthFailure.SignatureExpire"),
+    ] {
+        let answer = exchange(served.address, tencent((now() + off).to_string().as_str()));
+        assert!(answer.contains(expected), "{off}: {answer}");
+    }
+}
+
+#[test]
+fn m07_a_call_of_yesterday_is_refused_unless_any_time_is_taken() {
     let folder = Folder::new();
     let path = folder.put("bill.csv", bill_of(&[row("pj-a", "1.25")]));
     let parameters = [
@@ -369,7 +383,7 @@ fn m09_child() {
 #[test]
 fn m09_ten_thousand_idle_connections_shut_nobody_out() {
     let said = parent(
-        "serve_hostile::m09_child",
+        "catalogue_m::m09_child",
         bill_of(&[row("pj-a", "1.25")]),
         "ulimit -n 20000 2>/dev/null || true",
         &[],
@@ -777,7 +791,7 @@ fn hostile_child() {
 #[test]
 fn ten_thousand_hostile_requests_end_in_answers_with_flat_memory() {
     let said = parent(
-        "serve_hostile::hostile_child",
+        "catalogue_m::hostile_child",
         bill_of(&[row("pj-a", "1.25")]),
         "",
         &[],
