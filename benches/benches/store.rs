@@ -20,7 +20,7 @@ use billfold_core::dataset::{Charges, RunOptions};
 use billfold_core::query::{Allocation, ChargeQuery, Dimension, FactsQuery, Filter, RowOrder, RowsQuery};
 use billfold_core::store::{Store, StoreOptions};
 use billfold_core::time::{Granularity, Tz, Window};
-use billfold_testkit::{BillSpec, Carrier, Compression, Format, OutputSpec, write_bill};
+use billfold_testkit::{BillSpec, Carrier, Format, OutputSpec, write_bill};
 
 /// How long each kind of question is asked.
 const SECONDS: u64 = 8;
@@ -34,7 +34,7 @@ fn made_bill() -> String {
     };
     let path = std::env::temp_dir().join(format!("billfold-store-{}.csv", std::process::id()));
     let mut out = BufWriter::new(File::create(&path).unwrap());
-    let output = OutputSpec::new(Format::QingcloudRecords, Carrier::Csv, Compression::None).unwrap();
+    let output = OutputSpec::new(Format::QingcloudRecords, Carrier::Csv);
     write_bill(&spec, &output, &mut out).unwrap();
     out.flush().unwrap();
     path.display().to_string()

@@ -274,7 +274,11 @@ mod tests {
     use clap::Parser as _;
 
     fn parsed(text: &str, options: &[&str]) -> WireRequest {
-        let words = ["billfold", "api", text, "x.csv"].iter().chain(options);
+        let words: Vec<&str> = ["billfold", "api", text, "x.csv"]
+            .iter()
+            .chain(options)
+            .copied()
+            .collect();
         let Command::Api(args) = Cli::try_parse_from(words).unwrap().command else {
             panic!("not api")
         };

@@ -2,6 +2,10 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+#[cfg(feature = "report")]
+pub(crate) mod report;
+pub(crate) mod serve;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -64,6 +68,18 @@ pub(crate) enum Command {
     /// Answer a call of a vendor's billing action, as its server would
     #[command(after_help = API_HELP, override_usage = API_USAGE)]
     Api(Box<ApiArgs>),
+    /// Lay cost out over periods: pivots, shares, changes; as text, workbook, page or data
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Report(Box<report::ReportArgs>),
+    /// Ask the charges in SQL, exactly
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Sql(Box<report::SqlArgs>),
+    /// Make the reports that a file names
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Run(report::RunArgs),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -79,6 +95,9 @@ pub(crate) enum Command {
     /// Write a seeded bill to try things on
     #[command(after_help = EXIT_CODES)]
     Gen(Box<GenArgs>),
+    /// Answer the vendors' billing actions over HTTP
+    #[command(after_help = EXIT_CODES)]
+    Serve(Box<serve::ServeArgs>),
     /// List the export formats that are known, or print one as a mapping file
     Formats(FormatsArgs),
     /// List the columns that one can group and filter by
@@ -125,6 +144,15 @@ pub(crate) struct SourceArgs {
     pub(crate) threads: Option<String>,
 }
 
+/// Tables that add dimensions to the charges.
+#[derive(Debug, Args)]
+pub(crate) struct LookupArgs {
+    /// Dimensions from a table of yours (CSV, JSON or Parquet), keyed by resource_id, user_id, project_id, …;
+    /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
+    #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
+    pub(crate) lookup: Vec<String>,
+}
+
 /// Where the answer goes.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
@@ -137,19 +165,12 @@ pub(crate) struct OutputArgs {
     pub(crate) force: bool,
 }
 
-/// `billfold sums`.
+/// What is asked, apart from the periods and the order.
 #[derive(Debug, Args)]
-pub(crate) struct SumsArgs {
-    #[command(flatten)]
-    pub(crate) source: SourceArgs,
-
+pub(crate) struct QuestionArgs {
     /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
     #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]
     pub(crate) by: Vec<String>,
-
-    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
-    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
-    pub(crate) duration: String,
 
     /// IANA zone whose days are the days of the answer
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Question")]
@@ -209,6 +230,31 @@ pub(crate) struct SumsArgs {
     /// Read a dimension from elsewhere: project_id=tag:team, project_id=user_id, billing_currency=text:USD (repeatable)
     #[arg(long, value_name = "NAME=SOURCE", help_heading = "Question")]
     pub(crate) set: Vec<String>,
+}
+
+/// `billfold sums`.
+#[derive(Debug, Args)]
+pub(crate) struct SumsArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
+
+    #[command(flatten)]
+    pub(crate) question: QuestionArgs,
+
+    /// Convert every charge that counts to this currency, at the rates of --rates
+    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Rates for --currency: a table of month, from, to, rate
+    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
+    pub(crate) rates: Option<String>,
+
+    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
+    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
+    pub(crate) duration: String,
 
     /// Order of the groups: key, cost, charges or period, with - in front for highest first
     #[arg(

@@ -11,7 +11,7 @@ use billfold_core::money::Currency;
 use billfold_core::query::{ChargeQuery, Dimension, DimensionSource, Filter};
 use billfold_core::time::{Window, parse_bound, parse_month, parse_period, parse_weekday, parse_zone};
 
-use crate::args::{AnswerFormat, CsvKind, SumsArgs};
+use crate::args::{AnswerFormat, CsvKind, QuestionArgs, SumsArgs};
 use crate::sink::Target;
 use crate::usage;
 
@@ -20,6 +20,8 @@ use crate::usage;
 pub(crate) struct Request {
     /// The question.
     pub(crate) query: ChargeQuery,
+    /// The currency of the answer, where one is asked for.
+    pub(crate) currency: Option<Currency>,
     /// For the API's response: whether the question was grouped.
     pub(crate) shape: Shape,
     /// Shape of the answer.
@@ -75,6 +77,7 @@ impl Request {
         let allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), rejects.is_some())?;
         Ok(Request {
             query,
+            currency: args.currency.as_deref().map(currency_code).transpose()?,
             shape,
             format,
             csv: args.csv.unwrap_or_default(),
@@ -112,8 +115,31 @@ fn answer_format(asked: Option<AnswerFormat>, output: Option<&str>) -> Result<An
 }
 
 fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Result<(ChargeQuery, Shape)> {
+    let mut shape = Shape::Grouped;
+    let mut query = question(&args.question, &args.duration, notes, |query| {
+        if query.by.is_empty() && format == AnswerFormat::Api {
+            let grouping = Grouping::parse::<&str>(&[])?;
+            (query.by, shape) = (grouping.by, grouping.shape);
+        }
+        Ok(())
+    })?;
+    query.order = args.sort.parse()?;
+    query.top = args.top;
+    query.offset = args.offset;
+    query.limit = args.limit;
+    query.fill = args.fill;
+    Ok((query, shape))
+}
+
+/// A question without its order; `regroup` may change the dimensions before `--set` names their sources.
+pub(crate) fn question(
+    args: &QuestionArgs,
+    duration: &str,
+    notes: &mut Vec<String>,
+    regroup: impl FnOnce(&mut ChargeQuery) -> Result<()>,
+) -> Result<ChargeQuery> {
     let mut query = ChargeQuery::total();
-    query.granularity = args.duration.parse()?;
+    query.granularity = duration.parse()?;
     query.zone = parse_zone(&args.timezone)?;
     query.week_start = parse_weekday(&args.week_start)?;
     query.fiscal_start = parse_month(&args.fiscal_start)?;
@@ -131,21 +157,12 @@ fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Resu
     query.metric = args.metric.parse()?;
     query.allocation = args.allocate.parse()?;
     query.filter = Filter::parse_all(args.filter.iter().map(String::as_str))?;
-    query.order = args.sort.parse()?;
-    query.top = args.top;
-    query.offset = args.offset;
-    query.limit = args.limit;
-    query.fill = args.fill;
-
-    let mut shape = Shape::Grouped;
     if !args.by.is_empty() {
         query.by = Dimension::parse_list(&args.by.join(","))?;
-    } else if format == AnswerFormat::Api {
-        let grouping = Grouping::parse::<&str>(&[])?;
-        (query.by, shape) = (grouping.by, grouping.shape);
     }
+    regroup(&mut query)?;
     apply_sets(&mut query, &args.set, notes)?;
-    Ok((query, shape))
+    Ok(query)
 }
 
 /// `--set NAME=SOURCE`, all at once: none of them reads what another one wrote.
@@ -214,7 +231,7 @@ fn parse_set(text: &str) -> Result<(String, DimensionSource)> {
     Ok((name, source))
 }
 
-fn currency(source: &DimensionSource) -> Result<Currency> {
+pub(crate) fn currency(source: &DimensionSource) -> Result<Currency> {
     let code = match source {
         DimensionSource::Text(code) => Currency::parse(code.as_bytes()),
         _ => None,
@@ -222,6 +239,14 @@ fn currency(source: &DimensionSource) -> Result<Currency> {
     code.ok_or_else(|| {
         usage("the currency of files that name none is one code")
             .hint("write --set billing_currency=text:USD")
+    })
+}
+
+/// The currency of `--currency`.
+fn currency_code(text: &str) -> Result<Currency> {
+    Currency::parse(text.as_bytes()).ok_or_else(|| {
+        usage(format!("--currency `{}` is no currency", Printable(text)))
+            .hint("write an ISO 4217 code such as USD")
     })
 }
 

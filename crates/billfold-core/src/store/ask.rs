@@ -215,7 +215,9 @@ impl Store {
                 reads[*i] = true;
             }
         }
-        texts.iter().for_each(|i| reads[*i] = true);
+        for i in texts {
+            reads[*i] = true;
+        }
 
         let is_pruned = is_own && plan.conditions.is_empty();
         let spans = plan.query.allocation == Allocation::Prorate;
@@ -325,11 +327,11 @@ impl Store {
         let scan = self.scan(&mut plan, &[])?;
         let bound = std::sync::Arc::new(plan);
         let ((), finished) = scan.run(|| Sums::new(std::sync::Arc::clone(&bound)))?;
-        self.answer(finished, &scan.kept()?, bound.groups_overlap())
+        self.answer(finished, scan.kept(), bound.groups_overlap())
     }
 
-    fn answer(&self, finished: Finished, kept: &Option<Kept>, overlap: bool) -> Result<Answered<Answer>> {
-        let (mut answered, ()) = self.account((), &finished, kept, overlap)?;
+    fn answer(&self, finished: Finished, kept: Option<&Kept>, overlap: bool) -> Result<Answered<Answer>> {
+        let mut answered = self.account((), &finished, kept, overlap)?;
         answered.receipt.answer_sha256 = answer_sha256(&finished.answer);
         Ok(Answered {
             value: finished.answer,
@@ -343,9 +345,9 @@ impl Store {
         &self,
         value: T,
         finished: &Finished,
-        kept: &Option<Kept>,
+        kept: Option<&Kept>,
         overlap: bool,
-    ) -> Result<(Answered<T>, ())> {
+    ) -> Result<Answered<T>> {
         let off = |_| Error::bug("the receipt's totals leave 256 bits");
         let mut receipt: Receipt = self.receipt.clone();
         let n_charges = self.columns.n_rows as u64;
@@ -379,12 +381,11 @@ impl Store {
             cost.read.add_totals(&finished.outside_window).map_err(off)?;
         }
         receipt.check(overlap)?;
-        let answered = Answered {
+        Ok(Answered {
             value,
             receipt,
             warnings: self.warnings.clone(),
-        };
-        Ok((answered, ()))
+        })
     }
 
     /// The answer from running sums; None where they do not hold it.
@@ -478,11 +479,11 @@ impl Store {
         for (name, sum) in names.iter().zip(&kept_cost) {
             cost.add(*name, sum).map_err(|_| overflow())?;
         }
-        let kept = Some(Kept {
+        let kept = Kept {
             n_rows: kept_rows,
             cost,
-        });
-        self.answer(finished, &kept, false).map(Some)
+        };
+        self.answer(finished, Some(&kept), false).map(Some)
     }
 }
 
@@ -575,8 +576,8 @@ fn within(
 
 impl Scan<'_> {
     /// What the filters on profiles kept.
-    pub(super) fn kept(&self) -> Result<Option<Kept>> {
-        Ok(self.kept.clone())
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
     }
 
     /// Folds the charges.
@@ -661,7 +662,9 @@ impl Scan<'_> {
         }
         let ints = |packed: &Packed| {
             let mut out = Vec::with_capacity(n);
-            runs.iter().for_each(|rows| packed.ints(rows.clone(), &mut out));
+            for rows in &runs {
+                packed.ints(rows.clone(), &mut out);
+            }
             out
         };
         let codes = |of: &dyn Fn(usize) -> u32| {

@@ -13,7 +13,7 @@ use super::StoreOptions;
 use super::packed::{Packed, Packer};
 use super::profile::{Codes, LooseColumn, ProfileColumn, Profiles, texts};
 use crate::charge::batch::TagColumn;
-use crate::charge::builder::TagBuilder;
+use crate::charge::tag_sets::TagBuilder;
 use crate::charge::{ChargeBatch, ScanHint};
 use crate::dataset::Fold;
 use crate::engine::group::{Names, Pairs};
@@ -410,7 +410,9 @@ impl Loaded {
 
         let place_of = Place::new(&self.piles);
         let mut start = Packer::default();
-        rows.iter().for_each(|row| start.push_int(starts[*row as usize]));
+        for row in &rows {
+            start.push_int(starts[*row as usize]);
+        }
         let start = start.finish();
         drop(starts);
         let pack = |column: &(dyn Fn(&Pile) -> &Packed + Sync)| -> Packed {

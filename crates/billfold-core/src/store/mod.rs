@@ -154,11 +154,12 @@ impl Store {
     /// Scans a bill.
     ///
     /// Errors: as [`dataset::sums`]; more rejected rows than allowed; what does not fit a store.
+    #[expect(clippy::needless_pass_by_value, reason = "as every other run")]
     pub fn load(inputs: &[String], run: RunOptions<'_>, options: StoreOptions) -> Result<Arc<Self>> {
         let options = canonical(options)?;
         let shape = Arc::new(Shape::new(&options)?);
         let (allow, n_threads) = (run.allow_rejects, dataset::workers(run.threads));
-        let ran = dataset::fold_files(inputs, &shape.plan, run, || LoadFold::new(&shape))?;
+        let ran = dataset::fold_files(inputs, &shape.plan, &run, || LoadFold::new(&shape))?;
         let answered = ran.answered(&shape.plan, allow)?;
         let (columns, totals) = answered.value.build()?;
         let max_cells = columns.n_rows.saturating_add(1_000_000);
@@ -268,9 +269,7 @@ impl Charges for Store {
         let texts = plan.texts_read().to_vec();
         let scan = self.scan(Arc::make_mut(&mut plan.plan), &texts)?;
         let (value, finished) = scan.run(|| FactsFold::new(&plan))?;
-        Ok(self
-            .account(value, &finished, &scan.kept()?, plan.plan.groups_overlap())?
-            .0)
+        self.account(value, &finished, scan.kept(), plan.plan.groups_overlap())
     }
 
     fn rows(&self, query: &RowsQuery) -> Result<Answered<ChargeRows>> {
@@ -279,7 +278,7 @@ impl Charges for Store {
         let texts = plan.texts_read().to_vec();
         let scan = self.scan(Arc::make_mut(&mut plan.plan), &texts)?;
         let (value, finished) = scan.run(|| RowsFold::new(&plan))?;
-        Ok(self.account(value, &finished, &scan.kept()?, false)?.0)
+        self.account(value, &finished, scan.kept(), false)
     }
 
     fn extent(&self) -> Result<Extent> {

@@ -342,7 +342,9 @@ mod tests {
             let unit = if hours { 3_600_000_000 } else { 1 };
             let values: Vec<i64> = values.into_iter().map(|v| i64::from(v) * unit).collect();
             let mut packer = Packer::default();
-            values.iter().for_each(|v| packer.push_int(*v));
+            for value in &values {
+                packer.push_int(*value);
+            }
             let packed = packer.finish();
             let mut out = Vec::new();
             packed.ints(0..values.len(), &mut out);
@@ -354,7 +356,9 @@ mod tests {
     #[test]
     fn hours_and_cents_take_a_few_bytes() {
         let mut packer = Packer::default();
-        (0..102_400).for_each(|hour| packer.push_int(1_700_000_000_000_000 + hour % 744 * 3_600_000_000));
+        for hour in 0..102_400 {
+            packer.push_int(1_700_000_000_000_000 + hour % 744 * 3_600_000_000);
+        }
         let packed = packer.finish();
         assert!(packed.size_bytes() < 102_400 * 5 / 2, "{}", packed.size_bytes());
     }
