@@ -58,7 +58,9 @@ def main():
         "amounts",
     )
     same((item.FeeBeginTime, item.FeeEndTime), ("2024-03-01 00:00:00", "2024-03-01 23:59:59"), "times")
-    same((item.PayMode, item.PayModeName, item.ProjectId, item.RegionId), ("postPay", "按量计费", "1001", "1"), "words")
+    # The international package asks for English.
+    pay_mode = "按量计费" if package == "mainland" else "Pay-as-you-go"
+    same((item.PayMode, item.PayModeName, item.ProjectId, item.RegionId), ("postPay", pay_mode, "1001", "1"), "words")
     same((item.PayerUin, item.OwnerUin, item.OperateUin), ("100", "201", "201"), "accounts")
 
     # Every filter.
