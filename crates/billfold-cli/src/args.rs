@@ -297,6 +297,14 @@ pub(crate) struct SumsArgs {
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Output")]
     pub(crate) csv: Option<CsvKind>,
 
+    /// Memory to stay within, such as 512MiB; groups past it go to temporary files. The answer does not depend on it
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", help_heading = "Input")]
+    pub(crate) memory: String,
+
+    /// Folder for temporary files; the system's without it
+    #[arg(long, value_name = "DIR", help_heading = "Input")]
+    pub(crate) temp: Option<PathBuf>,
+
     /// Write the whole receipt to this file, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) receipt: Option<String>,
