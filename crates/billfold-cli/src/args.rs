@@ -341,6 +341,7 @@ limits, 10 for numbers out of range; with --batch that of the first error.
 
 /// `billfold api`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
