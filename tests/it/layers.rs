@@ -35,6 +35,12 @@ const CORE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "explain",
+        &[
+            "error", "money", "time", "charge", "query", "ingest", "engine", "dataset", "explain",
+        ],
+    ),
+    (
         "convert",
         &[
             "error", "money", "time", "charge", "ingest", "engine", "dataset", "convert",

@@ -193,7 +193,7 @@ fn an_answer_in_one_currency_lists_its_rates() {
     let ran = folder.run("sums @bill.csv --currency CNY --rates @rates.csv -f json");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(
-        ran.err.contains("rates.csv: 1 rates used; USD 0.3 = CNY 2.13"),
+        ran.err.contains("rates.csv: 1 rate used; USD 0.3 = CNY 2.13"),
         "{}",
         ran.err
     );
