@@ -4,7 +4,9 @@
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
 //! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
-//! of file, `convert` an answer before and after a conversion, `lookup` and `exchange` tables of one's own beside a bill, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
+//! of file, `convert` an answer before and after a conversion, `explain` a cell with its charges, `laws` the answers with each other,
+//! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
+//! examples, `wire` calls their actions; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,11 +31,14 @@ mod catalogue_f;
 mod catalogue_g;
 mod catalogue_i;
 mod catalogue_j;
+mod catalogue_l;
 mod catalogue_n;
+mod charges;
 mod convert;
 mod determinism;
 mod exchange;
 mod exits;
+mod explain;
 mod formats;
 mod laws;
 mod layers;
@@ -42,4 +47,6 @@ mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod pages;
 mod support;
+mod wire;

@@ -15,9 +15,11 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
 
+mod api;
 mod args;
 mod check;
 mod convert;
+mod explain;
 mod fault;
 mod generate;
 mod inspect;
@@ -30,6 +32,7 @@ mod receipt;
 mod reconcile;
 mod rejects;
 mod request;
+mod serve;
 mod sink;
 mod source;
 mod sums;
@@ -79,10 +82,13 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
     reporter.quiet = cli.quiet;
     match &cli.command {
         Command::Sums(args) => sums::run(args, io, *reporter),
+        Command::Api(args) => api::run(args, io, *reporter),
+        Command::Explain(args) => explain::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),
         Command::Reconcile(args) => reconcile::run(args, io, *reporter),
+        Command::Serve(args) => serve::run(args, io, *reporter),
         Command::Gen(args) => generate::run(args, io),
         Command::Formats(args) => lists::formats(args, io),
         Command::Dimensions => lists::dimensions(io),

@@ -11,7 +11,7 @@ use billfold_core::money::Currency;
 use billfold_core::query::{ChargeQuery, Dimension, DimensionSource, Filter};
 use billfold_core::time::{Window, parse_bound, parse_month, parse_period, parse_weekday, parse_zone};
 
-use crate::args::{AnswerFormat, CsvKind, SumsArgs};
+use crate::args::{AnswerFormat, CsvKind, QuestionArgs, SumsArgs};
 use crate::sink::Target;
 use crate::usage;
 
@@ -20,8 +20,6 @@ use crate::usage;
 pub(crate) struct Request {
     /// The question.
     pub(crate) query: ChargeQuery,
-    /// The currency of the answer, where one is asked for.
-    pub(crate) currency: Option<Currency>,
     /// For the API's response: whether the question was grouped.
     pub(crate) shape: Shape,
     /// Shape of the answer.
@@ -77,7 +75,6 @@ impl Request {
         let allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), rejects.is_some())?;
         Ok(Request {
             query,
-            currency: args.currency.as_deref().map(currency_code).transpose()?,
             shape,
             format,
             csv: args.csv.unwrap_or_default(),
@@ -115,7 +112,31 @@ fn answer_format(asked: Option<AnswerFormat>, output: Option<&str>) -> Result<An
 }
 
 fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Result<(ChargeQuery, Shape)> {
+    let mut shape = Shape::Grouped;
+    let mut by = Vec::new();
+    if !args.question.by.is_empty() {
+        by = Dimension::parse_list(&args.question.by.join(","))?;
+    } else if format == AnswerFormat::Api {
+        let grouping = Grouping::parse::<&str>(&[])?;
+        (by, shape) = (grouping.by, grouping.shape);
+    }
+    let mut query = question(&args.question, by, notes)?;
+    query.order = args.sort.parse()?;
+    query.top = args.top;
+    query.offset = args.offset;
+    query.limit = args.limit;
+    query.fill = args.fill;
+    Ok((query, shape))
+}
+
+/// The question, grouped by these dimensions.
+pub(crate) fn question(
+    args: &QuestionArgs,
+    by: Vec<Dimension>,
+    notes: &mut Vec<String>,
+) -> Result<ChargeQuery> {
     let mut query = ChargeQuery::total();
+    query.by = by;
     query.granularity = args.duration.parse()?;
     query.zone = parse_zone(&args.timezone)?;
     query.week_start = parse_weekday(&args.week_start)?;
@@ -134,27 +155,33 @@ fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Resu
     query.metric = args.metric.parse()?;
     query.allocation = args.allocate.parse()?;
     query.filter = Filter::parse_all(args.filter.iter().map(String::as_str))?;
-    query.order = args.sort.parse()?;
-    query.top = args.top;
-    query.offset = args.offset;
-    query.limit = args.limit;
-    query.fill = args.fill;
-
-    let mut shape = Shape::Grouped;
-    if !args.by.is_empty() {
-        query.by = Dimension::parse_list(&args.by.join(","))?;
-    } else if format == AnswerFormat::Api {
-        let grouping = Grouping::parse::<&str>(&[])?;
-        (query.by, shape) = (grouping.by, grouping.shape);
-    }
     apply_sets(&mut query, &args.set, notes)?;
-    Ok((query, shape))
+    Ok(query)
 }
 
 /// `--set NAME=SOURCE`, all at once: none of them reads what another one wrote.
-fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>) -> Result<()> {
+fn apply_sets(query: &mut ChargeQuery, texts: &[String], notes: &mut Vec<String>) -> Result<()> {
+    let (known, default_currency) = sets(texts)?;
+    query.default_currency = default_currency;
+    for (name, source) in &known {
+        let wanted = DimensionSource::Column(name.clone());
+        let conditions = query.filter.conditions.iter().map(|c| &c.dimension);
+        if !query.by.iter().chain(conditions).any(|d| d.source == wanted) {
+            notes.push(format!(
+                "--set {name} changes nothing: the question does not name it"
+            ));
+        }
+        query.set(name, source);
+    }
+    Ok(())
+}
+
+/// What `--set` gives: columns with their sources, and the currency of files that name none.
+///
+/// Errors: usage, for a column given twice, and for one that is read and set.
+pub(crate) fn sets(texts: &[String]) -> Result<(Vec<(String, DimensionSource)>, Option<Currency>)> {
     let mut known: Vec<(String, DimensionSource)> = Vec::new();
-    for text in sets {
+    for text in texts {
         let (name, source) = parse_set(text)?;
         if known.iter().any(|(earlier, _)| *earlier == name) {
             return Err(usage(format!("--set gives {} twice", Printable(&name))));
@@ -171,21 +198,11 @@ fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>)
             );
         }
     }
-    for (name, source) in &known {
-        if name == schema::BILLING_CURRENCY {
-            query.default_currency = Some(currency(source)?);
-            continue;
-        }
-        let wanted = DimensionSource::Column(name.clone());
-        let conditions = query.filter.conditions.iter().map(|c| &c.dimension);
-        if !query.by.iter().chain(conditions).any(|d| d.source == wanted) {
-            notes.push(format!(
-                "--set {name} changes nothing: the question does not name it"
-            ));
-        }
-        query.set(name, source);
-    }
-    Ok(())
+    let at = known
+        .iter()
+        .position(|(name, _)| name == schema::BILLING_CURRENCY);
+    let default_currency = at.map(|at| currency(&known.remove(at).1)).transpose()?;
+    Ok((known, default_currency))
 }
 
 fn parse_set(text: &str) -> Result<(String, DimensionSource)> {
@@ -208,7 +225,7 @@ fn parse_set(text: &str) -> Result<(String, DimensionSource)> {
     Ok((name, source))
 }
 
-fn currency(source: &DimensionSource) -> Result<Currency> {
+pub(crate) fn currency(source: &DimensionSource) -> Result<Currency> {
     let code = match source {
         DimensionSource::Text(code) => Currency::parse(code.as_bytes()),
         _ => None,
@@ -216,14 +233,6 @@ fn currency(source: &DimensionSource) -> Result<Currency> {
     code.ok_or_else(|| {
         usage("the currency of files that name none is one code")
             .hint("write --set billing_currency=text:USD")
-    })
-}
-
-/// The currency of `--currency`.
-fn currency_code(text: &str) -> Result<Currency> {
-    Currency::parse(text.as_bytes()).ok_or_else(|| {
-        usage(format!("--currency `{}` is no currency", Printable(text)))
-            .hint("write an ISO 4217 code such as USD")
     })
 }
 

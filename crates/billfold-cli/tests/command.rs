@@ -223,6 +223,51 @@ fn an_answer_in_one_currency_lists_its_rates() {
 }
 
 #[test]
+fn a_cell_is_explained_by_its_charges() {
+    let folder = Folder::new("explain");
+    let ran = folder.run("explain @bill.csv --by zone_id --duration monthly --cell zone_id=a,month=2024-03 --columns service_name");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let lines: Vec<Vec<&str>> = ran
+        .out
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        lines[0],
+        [
+            "file",
+            "record",
+            "line",
+            "start",
+            "end",
+            "service_name",
+            "billing_currency",
+            "cost"
+        ]
+    );
+    assert_eq!(lines[1][1..3], ["1", "2"]);
+    assert_eq!(lines[1][5..], ["Compute", "USD", "0.1"]);
+    assert_eq!(lines[3], ["total", "USD", "0.1"]);
+
+    let ran = folder.run("explain @bill.csv --cell currency=USD --limit 1 -f json");
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (json["n_charges"].as_u64(), json["totals"]["USD"].as_str()),
+        (Some(2), Some("0.3"))
+    );
+    assert_eq!(json["charges"].as_array().map(Vec::len), Some(1));
+    assert_eq!(folder.run("explain @bad.csv --cell currency=USD").code, 3);
+    for line in [
+        "--cell x",
+        "--by zone_id --cell currency=USD",
+        "--by zone_id --cell zone_id=a,region_id=b",
+        "--duration daily --cell zone_id=a",
+    ] {
+        assert_eq!(folder.run(&format!("explain @bill.csv {line}")).code, 2, "{line}");
+    }
+}
+
+#[test]
 fn the_receipt_is_whole_in_json_and_in_its_file() {
     let folder = Folder::new("receipt");
     let ran = folder.run("sums @bill.csv -q -f json --by zone_id --receipt @receipt.json");

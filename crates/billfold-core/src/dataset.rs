@@ -28,7 +28,7 @@ use crate::lookup::Lookups;
 use crate::query::ChargeQuery;
 
 use between::{Between, BetweenAccount, BetweenState};
-use charges::Fold;
+pub(crate) use charges::Fold;
 pub use charges::{Answered, Charges, Extent, Files};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
 
@@ -193,7 +193,9 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     let plan = Arc::new(Plan::new(query)?);
     let allow_rejects = options.allow_rejects;
     let on_reject = options.on_reject.take();
-    let ran = fold_files_telling(inputs, &plan, options, on_reject, || Sums::new(Arc::clone(&plan)))?;
+    let ran = fold_files_telling(inputs, &plan, &options, on_reject, || {
+        Sums::new(Arc::clone(&plan))
+    })?;
     let ((), finished, account) = ran.settle(&plan)?;
     let Account {
         mut receipt,
@@ -235,7 +237,7 @@ pub(crate) struct Account {
 pub(crate) fn fold_files<F: Fold>(
     inputs: &[String],
     plan: &Plan,
-    options: RunOptions<'_>,
+    options: &RunOptions<'_>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
     if options.exchange.is_some() {
@@ -249,12 +251,12 @@ pub(crate) fn fold_files<F: Fold>(
 fn fold_files_telling<F: Fold>(
     inputs: &[String],
     plan: &Plan,
-    options: RunOptions<'_>,
+    options: &RunOptions<'_>,
     mut sink: Option<RejectSink<'_>>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
-    let between = Between::new(plan, &options)?;
-    let opened = open(inputs, &options, between.hint())?;
+    let between = Between::new(plan, options)?;
+    let opened = open(inputs, options, between.hint())?;
     check_dimensions(between.hint(), &options.lookups, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
@@ -314,7 +316,7 @@ fn fold_files_telling<F: Fold>(
 
 impl<F: Fold> Ran<F> {
     /// Finishes the fold and balances its account.
-    fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
+    pub(crate) fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
         let Ran {
             fold,
             ready,

@@ -8,11 +8,11 @@ pub mod answer;
 pub mod canonical;
 pub mod facts;
 mod finish;
-mod group;
+pub(crate) mod group;
 pub mod plan;
 pub mod receipt;
 pub mod rows;
-mod select;
+pub(crate) mod select;
 pub mod sums;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};
@@ -26,4 +26,5 @@ pub use receipt::{
 };
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
 pub(crate) use select::filter_rows;
+pub(crate) use sums::Rolled;
 pub use sums::Sums;
