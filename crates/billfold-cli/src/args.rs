@@ -2,6 +2,8 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+#[cfg(feature = "report")]
+pub(crate) mod report;
 pub(crate) mod serve;
 
 use std::ffi::OsString;
@@ -69,6 +71,18 @@ pub(crate) enum Command {
     /// List the charges behind one cell of an answer, with file, record and line
     #[command(after_help = EXIT_CODES)]
     Explain(Box<ExplainArgs>),
+    /// Lay cost out over periods: pivots, shares, changes; as text, workbook, page or data
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Report(Box<report::ReportArgs>),
+    /// Ask the charges in SQL, exactly
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Sql(Box<report::SqlArgs>),
+    /// Make the reports that a file names
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Run(report::RunArgs),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -142,6 +156,18 @@ pub(crate) struct LookupArgs {
     pub(crate) lookup: Vec<String>,
 }
 
+/// The currency of the answer.
+#[derive(Debug, Args)]
+pub(crate) struct ExchangeArgs {
+    /// Convert every charge that counts to this currency, at the rates of --rates
+    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Rates for --currency: a table of month, from, to, rate
+    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
+    pub(crate) rates: Option<String>,
+}
+
 /// Where the answer goes.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
@@ -154,16 +180,12 @@ pub(crate) struct OutputArgs {
     pub(crate) force: bool,
 }
 
-/// What is asked of the charges.
+/// What is asked, apart from the periods and the order.
 #[derive(Debug, Args)]
 pub(crate) struct QuestionArgs {
     /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
     #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]
     pub(crate) by: Vec<String>,
-
-    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
-    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
-    pub(crate) duration: String,
 
     /// IANA zone whose days are the days of the answer
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Question")]
@@ -216,14 +238,6 @@ pub(crate) struct QuestionArgs {
     #[arg(long, value_name = "WORD", default_value = "start", help_heading = "Question")]
     pub(crate) allocate: String,
 
-    /// Convert every charge that counts to this currency, at the rates of --rates
-    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
-    pub(crate) currency: Option<String>,
-
-    /// Rates for --currency: a table of month, from, to, rate
-    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
-    pub(crate) rates: Option<String>,
-
     /// Which rows count, such as zone_id=pek3a,gd2 or tag:team!= (repeatable; see the reference)
     #[arg(long, value_name = "FILTER", help_heading = "Question")]
     pub(crate) filter: Vec<String>,
@@ -244,6 +258,13 @@ pub(crate) struct SumsArgs {
 
     #[command(flatten)]
     pub(crate) question: QuestionArgs,
+
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
+
+    /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
+    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
+    pub(crate) duration: String,
 
     /// Order of the groups: key, cost, charges or period, with - in front for highest first
     #[arg(
@@ -467,6 +488,13 @@ pub(crate) struct ExplainArgs {
 
     #[command(flatten)]
     pub(crate) question: QuestionArgs,
+
+    /// Length of the periods of the answer: hourly, daily, weekly, monthly, quarterly, yearly or total
+    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
+    pub(crate) duration: String,
+
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
 
     /// Columns of the charges to show, comma-separated: resource_id,service_name
     #[arg(long, value_name = "NAMES", help_heading = "Output")]

@@ -25,19 +25,21 @@ pub(crate) fn run(args: &ExplainArgs, io: &mut Io<'_>, reporter: Reporter) -> Re
     let cell = Cell::parse(&args.cell)?;
     check_dimensions(&args.question.by, &cell)?;
     let mut notes = Vec::new();
-    let by = cell
-        .values
-        .iter()
-        .map(|(dimension, _)| dimension.clone())
-        .collect();
-    let query = question(&args.question, by, &mut notes)?;
+    let query = question(&args.question, &args.duration, &mut notes, |query| {
+        query.by = cell
+            .values
+            .iter()
+            .map(|(dimension, _)| dimension.clone())
+            .collect();
+        Ok(())
+    })?;
     let (mut options, more) = source::options(&args.source)?;
     for note in notes.iter().chain(&more) {
         reporter.warning(io, note);
     }
     let allow = allow_rejects_of(args.allow_rejects.as_deref(), false)?;
     options.lookups = lookup::load(&args.lookups, query.zone, args.source.encoding.as_deref())?;
-    options.exchange = lookup::exchange(&args.question)?;
+    options.exchange = lookup::exchange(&args.exchange)?;
     let listing = Listing {
         columns: args
             .columns

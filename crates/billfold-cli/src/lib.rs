@@ -31,10 +31,16 @@ mod progress;
 mod receipt;
 mod reconcile;
 mod rejects;
+#[cfg(feature = "report")]
+mod report;
 mod request;
+#[cfg(feature = "report")]
+mod runs;
 mod serve;
 mod sink;
 mod source;
+#[cfg(feature = "report")]
+mod sql;
 mod sums;
 
 use std::ffi::OsString;
@@ -84,6 +90,12 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Sums(args) => sums::run(args, io, *reporter),
         Command::Api(args) => api::run(args, io, *reporter),
         Command::Explain(args) => explain::run(args, io, *reporter),
+        #[cfg(feature = "report")]
+        Command::Report(args) => report::run(args, io, *reporter),
+        #[cfg(feature = "report")]
+        Command::Sql(args) => sql::run(args, io, *reporter),
+        #[cfg(feature = "report")]
+        Command::Run(args) => runs::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),

@@ -9,7 +9,7 @@ use billfold_core::lookup::{LookupSpec, Lookups};
 use billfold_core::money::Currency;
 use billfold_core::time::Tz;
 
-use crate::args::{LookupArgs, QuestionArgs};
+use crate::args::{ExchangeArgs, LookupArgs};
 use crate::usage;
 
 /// Reads the tables. `zone`: whose days their dates of validity are.
@@ -27,7 +27,7 @@ pub(crate) fn load(args: &LookupArgs, zone: Tz, encoding: Option<&str>) -> Resul
 /// The currency of the answer with the rates that lead to it, where one is asked for.
 ///
 /// Errors: usage for what is no currency; those of the table.
-pub(crate) fn exchange(args: &QuestionArgs) -> Result<Option<Arc<Exchange>>> {
+pub(crate) fn exchange(args: &ExchangeArgs) -> Result<Option<Arc<Exchange>>> {
     let (Some(code), Some(rates)) = (&args.currency, &args.rates) else {
         return Ok(None);
     };

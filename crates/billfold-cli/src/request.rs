@@ -113,14 +113,13 @@ fn answer_format(asked: Option<AnswerFormat>, output: Option<&str>) -> Result<An
 
 fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Result<(ChargeQuery, Shape)> {
     let mut shape = Shape::Grouped;
-    let mut by = Vec::new();
-    if !args.question.by.is_empty() {
-        by = Dimension::parse_list(&args.question.by.join(","))?;
-    } else if format == AnswerFormat::Api {
-        let grouping = Grouping::parse::<&str>(&[])?;
-        (by, shape) = (grouping.by, grouping.shape);
-    }
-    let mut query = question(&args.question, by, notes)?;
+    let mut query = question(&args.question, &args.duration, notes, |query| {
+        if query.by.is_empty() && format == AnswerFormat::Api {
+            let grouping = Grouping::parse::<&str>(&[])?;
+            (query.by, shape) = (grouping.by, grouping.shape);
+        }
+        Ok(())
+    })?;
     query.order = args.sort.parse()?;
     query.top = args.top;
     query.offset = args.offset;
@@ -129,15 +128,15 @@ fn query(args: &SumsArgs, format: AnswerFormat, notes: &mut Vec<String>) -> Resu
     Ok((query, shape))
 }
 
-/// The question, grouped by these dimensions.
+/// A question without its order; `regroup` may change the dimensions before `--set` names their sources.
 pub(crate) fn question(
     args: &QuestionArgs,
-    by: Vec<Dimension>,
+    duration: &str,
     notes: &mut Vec<String>,
+    regroup: impl FnOnce(&mut ChargeQuery) -> Result<()>,
 ) -> Result<ChargeQuery> {
     let mut query = ChargeQuery::total();
-    query.by = by;
-    query.granularity = args.duration.parse()?;
+    query.granularity = duration.parse()?;
     query.zone = parse_zone(&args.timezone)?;
     query.week_start = parse_weekday(&args.week_start)?;
     query.fiscal_start = parse_month(&args.fiscal_start)?;
@@ -155,6 +154,10 @@ pub(crate) fn question(
     query.metric = args.metric.parse()?;
     query.allocation = args.allocate.parse()?;
     query.filter = Filter::parse_all(args.filter.iter().map(String::as_str))?;
+    if !args.by.is_empty() {
+        query.by = Dimension::parse_list(&args.by.join(","))?;
+    }
+    regroup(&mut query)?;
     apply_sets(&mut query, &args.set, notes)?;
     Ok(query)
 }

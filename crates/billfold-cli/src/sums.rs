@@ -33,7 +33,7 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     let encoding = args.source.encoding.as_deref();
     options.lookups = lookup::load(&args.lookups, request.query.zone, encoding)?;
 
-    options.exchange = lookup::exchange(&args.question)?;
+    options.exchange = lookup::exchange(&args.exchange)?;
 
     if let Some(target) = &request.rejects {
         let (file, error) = (&mut reject_file, &mut reject_error);

@@ -1,10 +1,12 @@
 //! Files to answers: the only place where ingest meets the engine.
 //!
-//! `charges` is the question's side for those who ask many; `inspect` says what files are.
+//! `charges` is the question's side for those who ask many; `many` asks several questions in one reading;
+//! `inspect` says what files are.
 
 pub(crate) mod between;
 mod charges;
 mod inspect;
+mod many;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +33,7 @@ use between::{Between, BetweenAccount, BetweenState};
 pub(crate) use charges::Fold;
 pub use charges::{Answered, Charges, Extent, Files};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
+pub use many::{share_a_scan, sums_many};
 
 /// How a run goes, apart from the question.
 pub struct RunOptions<'a> {

@@ -9,6 +9,8 @@ mod json;
 mod ndjson;
 pub mod parquet;
 mod question;
+#[cfg(feature = "report")]
+pub(crate) mod report;
 pub mod table;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@
 //! Totals are always the exact total, rounded.
 
 mod layout;
-mod line;
+pub(super) mod line;
 #[cfg(test)]
 mod tests;
 

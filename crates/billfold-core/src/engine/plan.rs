@@ -43,6 +43,13 @@ impl Plan {
     /// Errors: a question that contradicts itself (proration with the billing clock, `top` without a
     /// dimension, two dimensions that are every tag).
     pub fn new(query: ChargeQuery) -> Result<Self> {
+        Plan::over(query, None)
+    }
+
+    /// Binds a question to a scan that serves other questions too: what this one needs is added to `shared`.
+    ///
+    /// The caller sees to it that they mean the same cost, clock and default currency.
+    pub(crate) fn over(query: ChargeQuery, shared: Option<ScanHint>) -> Result<Self> {
         if query.allocation == Allocation::Prorate && query.clock == Clock::Billing {
             return Err(Error::usage(
                 "proration splits charge periods, and the billing clock does not look at them",
@@ -64,16 +71,25 @@ impl Plan {
                 "{first} and {second} both count a row once per tag; one dimension may"
             )));
         }
-        let mut hint = ScanHint {
-            text: Vec::new(),
-            tags: false,
-            metric: query.metric.clone(),
-            clock: query.clock,
-            default_currency: query.default_currency,
-            window: query.window,
-            spans: query.allocation == Allocation::Prorate,
-            ends: false,
-            measures: Vec::new(),
+        let spans = query.allocation == Allocation::Prorate;
+        let mut hint = match shared {
+            // Unread may stay what lies outside of both windows.
+            Some(shared) => ScanHint {
+                window: shared.window.hull(&query.window),
+                spans: shared.spans || spans,
+                ..shared
+            },
+            None => ScanHint {
+                text: Vec::new(),
+                tags: false,
+                metric: query.metric.clone(),
+                clock: query.clock,
+                default_currency: query.default_currency,
+                window: query.window,
+                spans,
+                ends: false,
+                measures: Vec::new(),
+            },
         };
         let dimensions = query.by.iter().map(|d| bind(d, &mut hint)).collect();
         let conditions = query

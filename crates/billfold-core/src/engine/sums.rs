@@ -37,6 +37,8 @@ pub struct Sums {
     pub(super) n_used: u64,
     pub(super) n_filtered: u64,
     pub(super) n_outside: u64,
+    /// The period met last: ordinal, start and end.
+    near: Option<(i64, i64, i64)>,
     scratch: Scratch,
 }
 
@@ -158,6 +160,7 @@ impl Sums {
             n_used: 0,
             n_filtered: 0,
             n_outside: 0,
+            near: None,
             scratch: Scratch::default(),
             plan,
         }
@@ -331,10 +334,7 @@ impl Sums {
             outside.push(row as u32);
             return Ok(());
         }
-        let calendar = self.plan.calendar;
-        let first = calendar.ordinal(from);
-        let one_period =
-            calendar.granularity == Granularity::Total || calendar.bounds(first).end.is_none_or(|e| to <= e);
+        let one_period = to <= self.period_at(from).1;
         if one_period && from == start && to == end {
             whole.push(row as u32);
             return Ok(());
@@ -345,12 +345,8 @@ impl Sums {
         let mut at = from;
         let mut inside = ExactSum::ZERO;
         while at < to {
-            let ordinal = calendar.ordinal(at);
-            let edge = if calendar.granularity == Granularity::Total {
-                to
-            } else {
-                calendar.bounds(ordinal).end.map_or(to, |e| e.min(to))
-            };
+            let (ordinal, period_end) = self.period_at(at);
+            let edge = period_end.min(to);
             if edge <= at {
                 return Err(Error::bug("a period that ends before it starts"));
             }
@@ -382,6 +378,24 @@ impl Sums {
         }
         self.n_used += 1;
         Ok(())
+    }
+
+    /// The period of an instant, and its end. Neighbouring charges mostly share their period.
+    fn period_at(&mut self, instant: i64) -> (i64, i64) {
+        if let Some((ordinal, start, end)) = self.near
+            && (start..end).contains(&instant)
+        {
+            return (ordinal, end);
+        }
+        let calendar = self.plan.calendar;
+        if calendar.granularity == Granularity::Total {
+            return (0, i64::MAX);
+        }
+        let ordinal = calendar.ordinal(instant);
+        let bounds = calendar.bounds(ordinal);
+        let end = bounds.end.unwrap_or(i64::MAX);
+        self.near = Some((ordinal, bounds.start.unwrap_or(i64::MIN), end));
+        (ordinal, end)
     }
 
     fn add_split<W: Watch>(

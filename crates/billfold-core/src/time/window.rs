@@ -45,6 +45,16 @@ impl Window {
         matches!((self.start, self.end), (Some(start), Some(end)) if end <= start)
     }
 
+    /// The shortest window that holds both; a side that either leaves open is open.
+    #[must_use]
+    pub fn hull(&self, other: &Window) -> Window {
+        let both = |a: Option<i64>, b: Option<i64>, pick: fn(i64, i64) -> i64| Some(pick(a?, b?));
+        Window {
+            start: both(self.start, other.start, i64::min),
+            end: both(self.end, other.end, i64::max),
+        }
+    }
+
     /// What lies in both. Windows that do not meet give an empty one, at the later start.
     #[must_use]
     pub fn intersect(&self, other: &Window) -> Window {

@@ -11,14 +11,14 @@ use super::layout::{GAP, Layout, around_point};
 
 /// How a text stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     Plain,
     Bold,
     Dim,
 }
 
 /// A line in the making. Spaces wait for the text after them, so that no line ends in one.
-pub(super) struct Line {
+pub(crate) struct Line {
     text: String,
     /// Spaces that wait.
     gap: usize,
@@ -28,7 +28,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(color: bool) -> Line {
+    pub(crate) fn new(color: bool) -> Line {
         Line {
             text: String::new(),
             gap: 0,
@@ -38,7 +38,7 @@ impl Line {
     }
 
     /// Begins a style that lasts to the end of the line.
-    pub(super) fn open(&mut self, style: Style) {
+    pub(crate) fn open(&mut self, style: Style) {
         if self.color {
             self.text.push_str(code(style));
             self.open = true;
@@ -46,15 +46,15 @@ impl Line {
     }
 
     /// A text on the left of its column, cut with `…` where the column is narrower.
-    pub(super) fn text(&mut self, text: &str, width: usize, style: Style) {
+    pub(crate) fn text(&mut self, text: &str, width: usize, style: Style) {
         let cut = cut(text, width);
         self.push(&cut, style);
         self.gap += width.saturating_sub(width_of(&cut)) + GAP;
     }
 
-    /// ASCII on the right of its column.
-    pub(super) fn right(&mut self, text: &str, width: usize) {
-        self.gap += width.saturating_sub(text.len());
+    /// A text on the right of its column, never cut.
+    pub(crate) fn right(&mut self, text: &str, width: usize) {
+        self.gap += width.saturating_sub(width_of(text));
         self.push(text, Style::Plain);
         self.gap += GAP;
     }
@@ -77,13 +77,19 @@ impl Line {
         self.gap += GAP;
     }
 
+    /// A text that belongs to no column, in the style of the line.
+    #[cfg(feature = "report")]
+    pub(crate) fn whole(&mut self, text: &str) {
+        self.push(text, Style::Plain);
+    }
+
     /// A remark that belongs to no column.
-    pub(super) fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str) {
         self.push(text, Style::Dim);
     }
 
     /// Writes the line and begins the next.
-    pub(super) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.open {
             self.text.push_str(RESET);
         }
@@ -126,7 +132,7 @@ fn code(style: Style) -> &'static str {
 }
 
 /// A text as it may be shown: what steers a terminal or reorders a line is escaped.
-pub(super) fn shown(text: &str) -> Cow<'_, str> {
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         Cow::Borrowed(text)
     } else {
@@ -135,7 +141,7 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// A value as it is shown: as [`shown`], and an empty one as `""`.
-pub(super) fn shown_value(value: &str) -> Cow<'_, str> {
+pub(crate) fn shown_value(value: &str) -> Cow<'_, str> {
     match value {
         "" => Cow::Borrowed(r#""""#),
         r#""""# => Cow::Borrowed(r#"\"\""#),
@@ -144,7 +150,7 @@ pub(super) fn shown_value(value: &str) -> Cow<'_, str> {
 }
 
 /// Columns of the screen that a shown text takes.
-pub(super) fn width_of(text: &str) -> usize {
+pub(crate) fn width_of(text: &str) -> usize {
     if is_plain(text) {
         text.len()
     } else {

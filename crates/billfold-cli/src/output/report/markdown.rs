@@ -1,0 +1,114 @@
+//! Reports as Markdown: a heading, a table per currency, the remarks.
+//!
+//! Texts from the bills make no markup: every character that Markdown or HTML reads is escaped, line ends
+//! and control characters are shown, and the colon of an address keeps it from becoming a link.
+
+use std::io::{self, Write};
+
+use billfold_core::error::Printable;
+use billfold_report::{Cell, Grid, Report, RowKind};
+
+/// Writes the tables of all currencies.
+pub(super) fn write_report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "## {}\n", escaped(&report.title))?;
+    let about: Vec<String> = report
+        .about
+        .iter()
+        .map(|(word, value)| format!("{word}: {}", escaped(value)))
+        .collect();
+    writeln!(out, "{}\n", about.join(" · "))?;
+    for grid in report.grids() {
+        writeln!(out, "### {}\n", escaped(&grid.name))?;
+        write_grid(&grid, out)?;
+        writeln!(out)?;
+    }
+    if report.sections.is_empty() {
+        writeln!(out, "No charges.\n")?;
+    }
+    for remark in &report.remarks {
+        writeln!(out, "- {}", escaped(remark))?;
+    }
+    for line in crate::receipt::brief(&report.pivot.receipt) {
+        writeln!(out, "- {}", escaped(&line))?;
+    }
+    Ok(())
+}
+
+/// Writes one table.
+pub(super) fn write_grid(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
+    let columns: Vec<_> = grid.written_columns().collect();
+    let mut line = String::from("|");
+    for (_, column) in &columns {
+        line.push_str(&format!(" {} |", escaped(&column.name)));
+    }
+    line.push_str("\n|");
+    for (_, column) in &columns {
+        line.push_str(if column.kind.is_number() {
+            " ---: |"
+        } else {
+            " --- |"
+        });
+    }
+    writeln!(out, "{line}")?;
+    for row in &grid.rows {
+        line.clear();
+        line.push('|');
+        let mark = if row.kind == RowKind::Total { "**" } else { "" };
+        for (at, column) in &columns {
+            let text = match &row.cells[*at] {
+                Cell::Text(text) if text.is_empty() => "\\\"\\\"".to_owned(),
+                Cell::Text(text) => escaped(text),
+                cell => column.print(cell),
+            };
+            if text.is_empty() {
+                line.push_str("  |");
+            } else {
+                line.push_str(&format!(" {mark}{text}{mark} |"));
+            }
+        }
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// A text that stays text.
+fn escaped(text: &str) -> String {
+    let shown = Printable(text).to_string();
+    let mut escaped = String::with_capacity(shown.len());
+    for c in shown.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            // Addresses become links by themselves where these stand as they are.
+            ':' => escaped.push_str("&#58;"),
+            '@' => escaped.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~'
+            | '$' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    if escaped
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("www."))
+    {
+        escaped.replace_range(3..4, "&#46;");
+    }
+    escaped.replace(" www.", " www&#46;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_makes_no_markup() {
+        assert_eq!(escaped("a|b"), "a\\|b");
+        assert_eq!(escaped("![x](http://e)"), "\\!\\[x\\]\\(http&#58;//e\\)");
+        assert_eq!(escaped("`a`\n<b>"), "\\`a\\`\\\\n&lt;b&gt;");
+        assert_eq!(escaped("www.e.com"), "www&#46;e.com");
+    }
+}

@@ -1,0 +1,181 @@
+//! `billfold report`: three questions over one reading, laid out and written.
+
+use std::sync::Arc;
+
+use billfold_core::dataset;
+use billfold_core::error::Printable;
+use billfold_core::{Error, Result};
+use billfold_report::pivot::{self, Pivot};
+use billfold_report::{Report, Show, Style};
+
+use crate::args::CsvKind;
+use crate::args::report::{LookArgs, ReportArgs, ReportFormat, ShowWord};
+use crate::fault::{Exit, Reporter};
+use crate::io::Io;
+use crate::output::report::{self as output, Told};
+use crate::progress;
+use crate::receipt::{self, ReceiptView};
+use crate::request;
+use crate::sink::{Target, write_report};
+use crate::source;
+use crate::usage;
+
+/// Decimals of a report for people where none are asked for.
+const PLACES: u8 = 2;
+
+/// How a report is to be written.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// Its shape.
+    pub(crate) format: ReportFormat,
+    /// Who reads the CSV.
+    pub(crate) csv: CsvKind,
+    /// Title, decimals and columns.
+    pub(crate) style: Style,
+}
+
+impl Look {
+    /// Judges how a report is to look. Errors: usage.
+    pub(crate) fn resolve(args: &LookArgs, output: Option<&str>) -> Result<Look> {
+        let format = format_of(args.format, output)?;
+        let is_delimited = matches!(format, ReportFormat::Csv | ReportFormat::Tsv);
+        if args.csv.is_some() && !is_delimited {
+            return Err(usage("--csv says what CSV and TSV look like").hint("add --format csv"));
+        }
+        let is_cells = matches!(format, ReportFormat::Parquet | ReportFormat::Arrow);
+        if is_cells && args.places.is_some() {
+            return Err(usage("--places rounds what people read; this format is exact")
+                .hint("leave --places out, or choose another --format"));
+        }
+        let for_people = matches!(
+            format,
+            ReportFormat::Table | ReportFormat::Markdown | ReportFormat::Xlsx | ReportFormat::Html
+        );
+        let default_places = for_people.then_some(PLACES);
+        Ok(Look {
+            format,
+            csv: args.csv.unwrap_or_default(),
+            style: Style {
+                title: args.title.clone(),
+                places: if args.exact {
+                    None
+                } else {
+                    args.places.or(default_places)
+                },
+                show: show(&args.show)?,
+            },
+        })
+    }
+}
+
+fn show(words: &[ShowWord]) -> Result<Show> {
+    let has = |word| words.contains(&word);
+    if has(ShowWord::None) && words.len() > 1 {
+        return Err(usage("--show none goes with no other word"));
+    }
+    Ok(Show {
+        share: has(ShowWord::Share),
+        change: has(ShowWord::Change),
+        running: has(ShowWord::Running),
+        average: has(ShowWord::Average),
+        charges: has(ShowWord::Charges),
+    })
+}
+
+/// The format asked for, or the one that the ending of the output file names.
+pub(crate) fn format_of(asked: Option<ReportFormat>, output: Option<&str>) -> Result<ReportFormat> {
+    if let Some(format) = asked {
+        return Ok(format);
+    }
+    let ending = output
+        .map(std::path::Path::new)
+        .and_then(|path| path.extension())
+        .map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        None | Some("txt") => Ok(ReportFormat::Table),
+        Some("csv") => Ok(ReportFormat::Csv),
+        Some("tsv" | "tab") => Ok(ReportFormat::Tsv),
+        Some("md" | "markdown") => Ok(ReportFormat::Markdown),
+        Some("json") => Ok(ReportFormat::Json),
+        Some("parquet") => Ok(ReportFormat::Parquet),
+        Some("arrow" | "ipc" | "feather") => Ok(ReportFormat::Arrow),
+        Some("xlsx") => Ok(ReportFormat::Xlsx),
+        Some("html" | "htm") => Ok(ReportFormat::Html),
+        Some(other) => Err(
+            usage(format!("no format is known by the ending .{}", Printable(other)))
+                .hint("add --format table, csv, tsv, markdown, json, parquet, arrow, xlsx or html"),
+        ),
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
+    let output = args.output.output.as_deref();
+    let look = Look::resolve(&args.look, output)?;
+    let mut notes = Vec::new();
+    let mut query = request::question(&args.question, &args.duration, &mut notes, |_| Ok(()))?;
+    query.order = args.sort.parse()?;
+    query.top = args.top;
+    query.fill = args.fill;
+    let target = |path: &str| Target::new(path, args.output.force);
+    let to = output.map_or(Ok(Target::Stdout), target)?;
+    let receipt_to = args.receipt.as_deref().map(target).transpose()?;
+    let is_device = matches!(to, Target::Device(_));
+    if receipt_to.as_ref() == Some(&to) && !is_device {
+        return Err(usage("--output and --receipt name one file twice"));
+    }
+    output::check_terminal(look.format, &to, io)?;
+    let (mut options, more) = source::options(&args.source)?;
+    notes.extend(more);
+    for note in &notes {
+        reporter.warning(io, note);
+    }
+    options.allow_rejects = request::allow_rejects_of(args.allow_rejects.as_deref(), false)?;
+
+    let watched = Arc::clone(&options.progress);
+    let showing = io.stderr_is_terminal && !reporter.quiet;
+    let outcomes = progress::while_showing(showing, &watched, || {
+        dataset::sums_many(&args.source.paths, pivot::questions(&query)?, options)
+    })?;
+    let cells = outcomes.first().ok_or_else(|| Error::bug("no outcome"))?;
+    for warning in &cells.warnings {
+        reporter.warning(io, warning);
+    }
+    let word = if cells.answer.is_none() {
+        "error"
+    } else {
+        "warning"
+    };
+    if cells.answer.is_none() || !reporter.quiet {
+        for diagnostic in &cells.rejects {
+            reporter.rejected_row(io, word, diagnostic);
+        }
+    }
+    let Some(answer) = cells.answer.clone() else {
+        return Err(cells
+            .error()
+            .unwrap_or_else(|| Error::bug("no answer and no error")));
+    };
+    let report = Report::new(Pivot::new(outcomes)?, &look.style)?;
+    if let Some(target) = &receipt_to {
+        write_report(io, target, |out| {
+            serde_json::to_writer_pretty(&mut *out, &ReceiptView::from(&report.pivot.receipt))?;
+            out.write_all(b"\n")
+        })?;
+    }
+    let told = Told {
+        report: &report,
+        cells: &answer,
+        csv: look.csv,
+    };
+    let file = output::write(&to, io, |screen, out| {
+        output::render(&told, look.format, screen, out)
+    })?;
+    if let Some(file) = file {
+        file.finish()?;
+    }
+    for line in receipt::brief(&report.pivot.receipt) {
+        reporter.note(io, "receipt", line);
+    }
+    Ok(Exit::Done)
+}

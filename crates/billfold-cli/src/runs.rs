@@ -1,0 +1,496 @@
+//! `billfold run`: the reports that a file names, as few readings of the bills as their questions allow.
+//!
+//! A report in the file is a table of the options of `billfold report`, by their names without the dashes;
+//! `[defaults]` stands under every report. What such an option means is decided where the command line
+//! is: the table becomes arguments, and these are parsed. Reports over the same inputs, with the same way
+//! of reading them, metric and clock, share one reading. Every file is written before the first takes its
+//! place, so that a run that fails leaves nothing new. Budgets are judged on exact sums.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use billfold_core::dataset::{self, Outcome};
+use billfold_core::engine::Answer;
+use billfold_core::error::Printable;
+use billfold_core::money::{Amount, Currency, ExactSum};
+use billfold_core::query::ChargeQuery;
+use billfold_core::{Error, Result};
+use billfold_report::Report;
+use billfold_report::pivot::{self, Pivot};
+use clap::Parser as _;
+use toml::Value;
+
+use crate::args::report::{ReportArgs, RunArgs};
+use crate::args::{Cli, Command};
+use crate::fault::{self, Exit, Reporter};
+use crate::io::Io;
+use crate::output::report::{self as output, Told};
+use crate::progress;
+use crate::receipt;
+use crate::report::Look;
+use crate::request;
+use crate::sink::{NewFile, Target};
+use crate::source;
+use crate::usage;
+
+/// A file of reports is a few pages of text.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// One report of the file.
+struct Named {
+    name: String,
+    args: ReportArgs,
+    query: ChargeQuery,
+    /// Standard output without any.
+    outputs: Vec<(Look, Target)>,
+    budgets: Vec<Budget>,
+}
+
+/// What may be spent.
+struct Budget {
+    /// The row that it is about, by its keys; all rows without.
+    row: Option<Vec<String>>,
+    currency: Option<Currency>,
+    amount: ExactSum,
+    /// Whether it is meant for every period or for all together.
+    per_period: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
+    let mut reports = read(args)?;
+    if args.list {
+        let text: String = reports
+            .iter()
+            .map(|report| format!("{}\n", Printable(&report.name)))
+            .collect();
+        return crate::sink::to_stdout(io, |out| out.write_all(text.as_bytes())).map(|()| Exit::Done);
+    }
+    for (_, target) in reports.iter().flat_map(|report| &report.outputs) {
+        if let Target::File { .. } = target
+            && reports
+                .iter()
+                .flat_map(|r| &r.outputs)
+                .filter(|(_, other)| other == target)
+                .count()
+                > 1
+        {
+            return Err(usage(format!("two reports write {target:?}")));
+        }
+    }
+    let mut files: Vec<NewFile> = Vec::new();
+    let mut failed = Vec::new();
+    while !reports.is_empty() {
+        let (together, rest): (Vec<Named>, Vec<Named>) = {
+            let first = reports.remove(0);
+            let key = reading(&first);
+            let query = first.query.clone();
+            let (mut same, rest): (Vec<Named>, Vec<Named>) = reports
+                .into_iter()
+                .partition(|other| reading(other) == key && dataset::share_a_scan(&query, &other.query));
+            same.insert(0, first);
+            (same, rest)
+        };
+        reports = rest;
+        make(&together, io, reporter, &mut files, &mut failed)?;
+    }
+    for file in files {
+        file.finish()?;
+    }
+    if failed.is_empty() {
+        return Ok(Exit::Done);
+    }
+    for line in &failed {
+        reporter.note(io, "budget", line.clone());
+    }
+    Ok(Exit::CheckFailed)
+}
+
+/// How a report reads its bills; equal for reports that can share a reading.
+fn reading(report: &Named) -> String {
+    format!("{:?} {:?}", report.args.source, report.args.allow_rejects)
+}
+
+/// Makes reports from one reading.
+fn make(
+    reports: &[Named],
+    io: &mut Io<'_>,
+    reporter: Reporter,
+    files: &mut Vec<NewFile>,
+    failed: &mut Vec<String>,
+) -> Result<()> {
+    let Some(first) = reports.first() else {
+        return Ok(());
+    };
+    let (mut options, notes) = source::options(&first.args.source)?;
+    for note in &notes {
+        reporter.warning(io, note);
+    }
+    options.allow_rejects = request::allow_rejects_of(first.args.allow_rejects.as_deref(), false)?;
+    let mut questions = Vec::new();
+    for report in reports {
+        questions.extend(pivot::questions(&report.query)?);
+    }
+    let watched = Arc::clone(&options.progress);
+    let showing = io.stderr_is_terminal && !reporter.quiet;
+    let mut outcomes = progress::while_showing(showing, &watched, || {
+        dataset::sums_many(&first.args.source.paths, questions, options)
+    })?
+    .into_iter();
+    for (nth, report) in reports.iter().enumerate() {
+        let three: Vec<Outcome> = outcomes.by_ref().take(pivot::QUESTIONS).collect();
+        let cells = three.first().ok_or_else(|| Error::bug("no outcome"))?;
+        if nth == 0 {
+            for warning in &cells.warnings {
+                reporter.warning(io, warning);
+            }
+            let word = if cells.answer.is_none() {
+                "error"
+            } else {
+                "warning"
+            };
+            for diagnostic in &cells.rejects {
+                reporter.rejected_row(io, word, diagnostic);
+            }
+            for line in receipt::brief(&cells.receipt).into_iter().take(1) {
+                reporter.note(io, "receipt", line);
+            }
+        }
+        let Some(answer) = cells.answer.clone() else {
+            return Err(cells
+                .error()
+                .unwrap_or_else(|| Error::bug("no answer and no error")));
+        };
+        let pivot = Pivot::new(three)?;
+        for budget in &report.budgets {
+            failed.extend(budget.judge(&report.name, &pivot)?);
+        }
+        write(report, &pivot, &answer, io, files)?;
+        let totals: Vec<String> = pivot
+            .sections
+            .iter()
+            .map(|section| format!("{} {}", Report::currency_name(section.currency), section.total))
+            .collect();
+        reporter.note(
+            io,
+            "report",
+            format!(
+                "{}: {}",
+                report.name,
+                if totals.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    totals.join(", ")
+                }
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn write(
+    report: &Named,
+    pivot: &Pivot,
+    answer: &Answer,
+    io: &mut Io<'_>,
+    files: &mut Vec<NewFile>,
+) -> Result<()> {
+    for (look, target) in &report.outputs {
+        let laid_out = Report::new(pivot.clone(), &look.style)?;
+        let told = Told {
+            report: &laid_out,
+            cells: answer,
+            csv: look.csv,
+        };
+        files.extend(output::write(target, io, |screen, out| {
+            output::render(&told, look.format, screen, out)
+        })?);
+    }
+    Ok(())
+}
+
+impl Budget {
+    fn read(name: &str, value: &Value) -> Result<Budget> {
+        let wrong = |what: &str| {
+            usage(format!("report {}: a budget's {what}", Printable(name))).hint(
+                "write [[report.NAME.budget]] with amount = \"1000.00\", and where wanted currency = \"USD\", row = [\"web\"], per = \"period\" or \"total\"",
+            )
+        };
+        let table = value.as_table().ok_or_else(|| wrong("table is no table"))?;
+        if let Some(key) = table
+            .keys()
+            .find(|key| !["amount", "currency", "row", "per"].contains(&key.as_str()))
+        {
+            return Err(wrong(&format!("key {} is not known", Printable(key))));
+        }
+        let amount = match table.get("amount") {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Integer(whole)) => whole.to_string(),
+            // A float of TOML is a binary float, and no amount passes through one.
+            _ => return Err(wrong("amount is neither text nor a whole number")),
+        };
+        let amount = Amount::parse(amount.as_bytes()).map_err(|_| wrong("amount is no amount"))?;
+        let currency = match table.get("currency") {
+            None => None,
+            Some(code) => Some(
+                code.as_str()
+                    .and_then(|code| Currency::parse(code.as_bytes()))
+                    .ok_or_else(|| wrong("currency is no code"))?,
+            ),
+        };
+        let row = match table.get("row") {
+            None => None,
+            Some(keys) => Some(
+                keys.as_array()
+                    .and_then(|keys| keys.iter().map(|key| key.as_str().map(str::to_owned)).collect())
+                    .ok_or_else(|| wrong("row is no list of texts"))?,
+            ),
+        };
+        let per_period = match table.get("per").map(Value::as_str) {
+            None | Some(Some("period")) => true,
+            Some(Some("total")) => false,
+            Some(_) => return Err(wrong("per is neither period nor total")),
+        };
+        Ok(Budget {
+            row,
+            currency,
+            amount: ExactSum::from(amount),
+            per_period,
+        })
+    }
+
+    /// What was spent beyond it, one line each.
+    fn judge(&self, name: &str, pivot: &Pivot) -> Result<Vec<String>> {
+        let mut over = Vec::new();
+        let sections: Vec<_> = pivot
+            .sections
+            .iter()
+            .filter(|section| self.currency.is_none_or(|code| section.currency == code))
+            .collect();
+        if self.currency.is_none() && sections.len() > 1 {
+            return Err(usage(format!(
+                "report {}: a budget without a currency, and charges in {}",
+                Printable(name),
+                sections.len()
+            ))
+            .hint("give the budget a currency"));
+        }
+        for section in sections {
+            let (cells, total, what) = match &self.row {
+                None => (
+                    section.columns.iter().copied().map(Some).collect(),
+                    section.total,
+                    String::new(),
+                ),
+                Some(keys) => {
+                    let row = section
+                        .rows
+                        .iter()
+                        .find(|row| row.keys == *keys && !row.is_others);
+                    let Some(row) = row else { continue };
+                    (row.cells.clone(), row.total, format!(" of {}", keys.join(" / ")))
+                }
+            };
+            let cells: Vec<(&str, ExactSum)> = if self.per_period {
+                pivot
+                    .periods
+                    .iter()
+                    .zip(&cells)
+                    .filter_map(|(period, cell)| cell.map(|cell| (period.label.as_str(), cell)))
+                    .collect()
+            } else {
+                vec![("total", total)]
+            };
+            for (label, cost) in cells {
+                if cost > self.amount {
+                    let mut beyond = cost;
+                    // Two sums that fit have a difference that fits.
+                    let _ = beyond.sub(&self.amount);
+                    over.push(format!(
+                        "{name}: {label}{what} came to {} {cost}, {beyond} beyond the {} of the budget",
+                        Report::currency_name(section.currency),
+                        self.amount
+                    ));
+                }
+            }
+        }
+        Ok(over)
+    }
+}
+
+/// Reads the file and judges every report in it.
+fn read(args: &RunArgs) -> Result<Vec<Named>> {
+    let name: Arc<str> = args.config.as_str().into();
+    let text = text_of(&name)?;
+    let mut tables: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        usage(format!("cannot be read: {}", Printable(e.message()))).in_source(&name)
+    })?;
+    let table_of = |value: Option<Value>, what: &str| match value {
+        None => Ok(toml::Table::new()),
+        Some(Value::Table(table)) => Ok(table),
+        Some(_) => Err(usage(format!("{what} is no table")).in_source(&name)),
+    };
+    let defaults = table_of(tables.remove("defaults"), "[defaults]")?;
+    let reports = table_of(tables.remove("report"), "[report]")?;
+    if let Some(key) = tables.keys().next() {
+        return Err(usage(format!("{} is not known here", Printable(key)))
+            .in_source(&name)
+            .hint("a file of reports holds [defaults] and one [report.NAME] per report"));
+    }
+    if reports.is_empty() {
+        return Err(usage("names no report")
+            .in_source(&name)
+            .hint("write a table [report.NAME]"));
+    }
+    if let Some(missing) = args.names.iter().find(|wanted| !reports.contains_key(*wanted)) {
+        let known: Vec<&str> = reports.keys().map(String::as_str).collect();
+        return Err(usage(format!("no report {}", Printable(missing)))
+            .in_source(&name)
+            .hint(format!("there are {}", known.join(", "))));
+    }
+    let folder = Path::new(&args.config).parent().unwrap_or(Path::new(""));
+    reports
+        .into_iter()
+        .filter(|(report, _)| args.names.is_empty() || args.names.contains(report))
+        .map(|(report, value)| {
+            let mut options: BTreeMap<String, Value> = defaults.clone().into_iter().collect();
+            options.extend(table_of(Some(value), &format!("[report.{report}]"))?);
+            named(&report, options, folder, args).map_err(|e| e.in_source(&name))
+        })
+        .collect()
+}
+
+fn text_of(name: &Arc<str>) -> Result<String> {
+    let io = |e: std::io::Error| {
+        Error::io("cannot be read", &e)
+            .in_source(name)
+            .hint("name the file of reports with --config")
+    };
+    let mut bytes = Vec::new();
+    File::open(name.as_ref())
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("a file of reports has at most {MAX_BYTES} bytes");
+        return Err(Error::limit("limit.config", message).in_source(name));
+    }
+    String::from_utf8(bytes).map_err(|_| usage("is not UTF-8").in_source(name))
+}
+
+/// Options whose values are paths, which start at the folder of the file.
+const PATHS: [&str; 2] = ["mapping", "lookup"];
+
+/// One report: its table as arguments of `billfold report`, parsed.
+fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: &RunArgs) -> Result<Named> {
+    let here = |text: &str| {
+        if text == "-" || text.is_empty() {
+            text.to_owned()
+        } else {
+            folder.join(text).to_string_lossy().into_owned()
+        }
+    };
+    let wrong = |what: String| usage(format!("report {}: {what}", Printable(name)));
+    let inputs =
+        texts(options.remove("inputs")).map_err(|_| wrong("inputs is no list of texts".to_owned()))?;
+    if inputs.is_empty() {
+        return Err(
+            wrong("no inputs".to_owned()).hint("write inputs = [\"bills/*.csv\"], here or under [defaults]")
+        );
+    }
+    let outputs =
+        texts(options.remove("output")).map_err(|_| wrong("output is no list of texts".to_owned()))?;
+    let budgets = match options.remove("budget") {
+        None => Vec::new(),
+        Some(Value::Array(budgets)) => budgets
+            .iter()
+            .map(|budget| Budget::read(name, budget))
+            .collect::<Result<_>>()?,
+        Some(_) => return Err(wrong("budget is no list of tables".to_owned())),
+    };
+    let mut words: Vec<OsString> = vec!["billfold".into(), "report".into()];
+    for (key, value) in options {
+        if value == Value::Boolean(false) {
+            continue;
+        }
+        if value == Value::Boolean(true) {
+            words.push(format!("--{key}").into());
+            continue;
+        }
+        let values = texts(Some(value)).map_err(|_| {
+            wrong(format!(
+                "{} is neither text, number, flag nor a list of texts",
+                Printable(&key)
+            ))
+        })?;
+        for text in values {
+            let text = if PATHS.contains(&key.as_str()) {
+                here(&text)
+            } else {
+                text
+            };
+            words.push(format!("--{key}={text}").into());
+        }
+    }
+    if let Some(threads) = &args.threads {
+        words.push(format!("--threads={threads}").into());
+    }
+    words.push("--".into());
+    words.extend(inputs.iter().map(|path| here(path).into()));
+    let cli = Cli::try_parse_from(words).map_err(|refused| {
+        let refused = fault::from_clap(&refused);
+        let hint = refused.hint_text().map(str::to_owned);
+        let error = wrong(refused.to_string());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    })?;
+    let Command::Report(report) = cli.command else {
+        return Err(Error::bug("a report that is another command"));
+    };
+    let mut notes = Vec::new();
+    let mut query = request::question(&report.question, &report.duration, &mut notes, |_| Ok(()))
+        .map_err(|e| wrong(e.to_string()))?;
+    query.order = report.sort.parse()?;
+    query.top = report.top;
+    query.fill = report.fill;
+    let paths: Vec<String> = if outputs.is_empty() {
+        vec!["-".to_owned()]
+    } else {
+        outputs
+    };
+    let outputs = paths
+        .iter()
+        .map(|path| {
+            let ending = (path != "-").then_some(path.as_str());
+            let look = Look::resolve(&report.look, ending)?;
+            Ok((look, Target::new(&here(path), args.force)?))
+        })
+        .collect::<Result<_>>()?;
+    Ok(Named {
+        name: name.to_owned(),
+        args: *report,
+        query,
+        outputs,
+        budgets,
+    })
+}
+
+/// A text, a number or a list of them.
+fn texts(value: Option<Value>) -> std::result::Result<Vec<String>, ()> {
+    let one = |value: Value| match value {
+        Value::String(text) => Ok(text),
+        Value::Integer(whole) => Ok(whole.to_string()),
+        Value::Datetime(when) => Ok(when.to_string()),
+        _ => Err(()),
+    };
+    match value {
+        None => Ok(Vec::new()),
+        Some(Value::Array(values)) => values.into_iter().map(one).collect(),
+        Some(value) => one(value).map(|text| vec![text]),
+    }
+}

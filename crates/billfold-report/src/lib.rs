@@ -1,0 +1,28 @@
+//! billfold-report: answers as pivots, pages, workbooks, frames and SQL.
+//!
+//! ```text
+//! pivot      three answers, laid out: groups × periods, one table per currency
+//! rounding   a table whose printed rows, columns and totals add up
+//! measures   shares, changes, running totals, averages: integers all the way
+//! report     a pivot with what is shown of it, as grids
+//! grid       named columns of typed cells: what every output is written from
+//! html       one page with charts and tables
+//! xlsx       a workbook
+//! ```
+//!
+//! Nothing here opens a bill, prints or reads the environment: questions go to `billfold_core::dataset`,
+//! bytes go to a writer. Of all crates only this one knows Polars.
+
+#![forbid(unsafe_code)]
+
+pub mod grid;
+pub mod html;
+pub mod measures;
+pub mod pivot;
+pub mod report;
+pub mod rounding;
+pub mod xlsx;
+
+pub use grid::{Cell, Column, Grid, GridRow, Kind, RowKind};
+pub use pivot::Pivot;
+pub use report::{Report, Show, Style};
