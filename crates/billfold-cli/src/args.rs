@@ -105,6 +105,10 @@ pub(crate) enum Command {
     Formats(FormatsArgs),
     /// List the columns that one can group and filter by
     Dimensions,
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them into a folder
+    Man(ManArgs),
 }
 
 /// The files, and how to read them.
@@ -815,6 +819,44 @@ pub(crate) struct GenArgs {
 pub(crate) struct FormatsArgs {
     /// The format to print as TOML
     pub(crate) name: Option<String>,
+}
+
+/// `billfold completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: ShellName,
+}
+
+/// A shell that completions are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShellName {
+    /// GNU Bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    #[value(name = "powershell")]
+    PowerShell,
+}
+
+/// `billfold man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command to print the page of; billfold's own without it
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+
+    /// Write billfold.1 and a page per command into this folder, which must be there
+    #[arg(long, value_name = "DIR", conflicts_with = "command", help_heading = "Output")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Replace files that exist
+    #[arg(long, requires = "dir", help_heading = "Output")]
+    pub(crate) force: bool,
 }
 
 /// How errors are to be written, found before clap judges the arguments, whose refusal is an error too.

@@ -19,6 +19,7 @@ mod api;
 mod args;
 mod check;
 mod convert;
+mod describe;
 mod explain;
 mod fault;
 mod generate;
@@ -104,6 +105,8 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Gen(args) => generate::run(args, io),
         Command::Formats(args) => lists::formats(args, io),
         Command::Dimensions => lists::dimensions(io),
+        Command::Completions(args) => describe::completions(args, io),
+        Command::Man(args) => describe::man(args, io),
     }
 }
 

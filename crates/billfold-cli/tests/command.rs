@@ -268,6 +268,30 @@ fn a_cell_is_explained_by_its_charges() {
 }
 
 #[test]
+fn shells_and_man_know_every_command() {
+    let folder = Folder::new("describe");
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let ran = folder.run(&format!("completions {shell}"));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        for word in ["sums", "explain", "timezone", "allow-rejects"] {
+            assert!(ran.out.contains(word), "{shell} does not know {word}");
+        }
+    }
+    assert_eq!(folder.run("completions tcsh").code, 2);
+
+    let page = folder.run("man sums");
+    assert!(page.out.contains(".TH") && page.out.contains("BILLFOLD-SUMS") && page.out.contains("lookup"));
+    assert!(folder.run("man").out.contains("billfold\\-reconcile"));
+    assert_eq!(folder.run("man summs").code, 2);
+    fs::create_dir(folder.path("man")).unwrap();
+    assert_eq!(folder.run("man --dir @man").code, 0);
+    let n_pages = fs::read_dir(folder.path("man")).unwrap().count();
+    assert!(n_pages > 10, "{n_pages}");
+    assert_eq!(folder.run("man --dir @man").code, 5, "files that exist stay");
+    assert_eq!(folder.run("man --dir @man --force").code, 0);
+}
+
+#[test]
 fn the_receipt_is_whole_in_json_and_in_its_file() {
     let folder = Folder::new("receipt");
     let ran = folder.run("sums @bill.csv -q -f json --by zone_id --receipt @receipt.json");
