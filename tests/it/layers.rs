@@ -35,6 +35,12 @@ const CORE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "explain",
+        &[
+            "error", "money", "time", "charge", "query", "ingest", "engine", "dataset", "explain",
+        ],
+    ),
+    (
         "store",
         &[
             "error", "money", "time", "charge", "query", "engine", "dataset", "store",

@@ -4,7 +4,7 @@
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
 //! command, `determinism` asks the same question in different ways, `spill` asks with little memory, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
-//! of file, `convert` an answer before and after a conversion, `laws` the answers with each other,
+//! of file, `convert` an answer before and after a conversion, `explain` a cell with its charges, `laws` the answers with each other,
 //! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
 //! examples, `wire` calls their actions; `serve` is the server over
 //! sockets; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
@@ -41,6 +41,7 @@ mod convert;
 mod determinism;
 mod exchange;
 mod exits;
+mod explain;
 mod formats;
 mod laws;
 mod layers;

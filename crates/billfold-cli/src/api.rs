@@ -19,7 +19,7 @@ use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::request::{allow_rejects_of, sets};
 use crate::sink::{Target, write_report};
-use crate::{source, usage};
+use crate::{lookup, source, usage};
 
 /// Requests that are read at most; a call over the wire has at most ten.
 const MAX_REQUEST_BYTES: u64 = 64 << 20;
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ApiArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
         reporter.warning(io, &note);
     }
     options.allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), false)?;
+    options.lookups = lookup::load(&args.lookups, settings.zone, args.source.encoding.as_deref())?;
 
     let (requests, paths): (Vec<WireRequest>, &[String]) = if args.batch {
         let text = read_all(std::io::stdin().lock(), "standard input")?;

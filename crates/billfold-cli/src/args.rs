@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Answer a call of a vendor's billing action, as its server would
     #[command(after_help = API_HELP, override_usage = API_USAGE)]
     Api(Box<ApiArgs>),
+    /// List the charges behind one cell of an answer, with file, record and line
+    #[command(after_help = EXIT_CODES)]
+    Explain(Box<ExplainArgs>),
     /// Lay cost out over periods: pivots, shares, changes; as text, workbook, page or data
     #[cfg(feature = "report")]
     #[command(after_help = EXIT_CODES)]
@@ -102,6 +105,10 @@ pub(crate) enum Command {
     Formats(FormatsArgs),
     /// List the columns that one can group and filter by
     Dimensions,
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them into a folder
+    Man(ManArgs),
 }
 
 /// The files, and how to read them.
@@ -151,6 +158,18 @@ pub(crate) struct LookupArgs {
     /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
     #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
     pub(crate) lookup: Vec<String>,
+}
+
+/// The currency of the answer.
+#[derive(Debug, Args)]
+pub(crate) struct ExchangeArgs {
+    /// Convert every charge that counts to this currency, at the rates of --rates
+    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Rates for --currency: a table of month, from, to, rate
+    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
+    pub(crate) rates: Option<String>,
 }
 
 /// Where the answer goes.
@@ -244,13 +263,8 @@ pub(crate) struct SumsArgs {
     #[command(flatten)]
     pub(crate) question: QuestionArgs,
 
-    /// Convert every charge that counts to this currency, at the rates of --rates
-    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
-    pub(crate) currency: Option<String>,
-
-    /// Rates for --currency: a table of month, from, to, rate
-    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
-    pub(crate) rates: Option<String>,
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
 
     /// Length of the periods: hourly, daily, weekly, monthly, quarterly, yearly or total
     #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
@@ -345,6 +359,9 @@ limits, 10 for numbers out of range; with --batch that of the first error.
 pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
 
     /// Read requests from standard input, one a line, and answer all of them from one scan, in their order
     #[arg(long, help_heading = "Question")]
@@ -467,6 +484,69 @@ pub(crate) enum CsvKind {
     Raw,
     /// Texts that a spreadsheet would run get a ' in front; amounts never
     Spreadsheet,
+}
+
+/// `billfold explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
+
+    /// The cell: project_id=x,month=2024-03,currency=USD; \, is a comma in a value
+    #[arg(long, value_name = "NAME=VALUE,…", help_heading = "Question")]
+    pub(crate) cell: String,
+
+    #[command(flatten)]
+    pub(crate) question: QuestionArgs,
+
+    /// Length of the periods of the answer: hourly, daily, weekly, monthly, quarterly, yearly or total
+    #[arg(long, value_name = "WORD", default_value = "total", help_heading = "Question")]
+    pub(crate) duration: String,
+
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
+
+    /// Columns of the charges to show, comma-separated: resource_id,service_name
+    #[arg(long, value_name = "NAMES", help_heading = "Output")]
+    pub(crate) columns: Vec<String>,
+
+    /// Charges to list, the first in the order of files and rows; all are added up
+    #[arg(long, value_name = "N", default_value = "1000", help_heading = "Output")]
+    pub(crate) limit: usize,
+
+    /// Shape of the list
+    #[arg(
+        long,
+        short,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    /// Go on while at most N rows, or P% of them, cannot be read
+    #[arg(long, value_name = "N|P%", help_heading = "Output")]
+    pub(crate) allow_rejects: Option<String>,
+}
+
+/// Shape of a list of charges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people
+    Text,
+    /// One charge per line, with a header
+    Csv,
+    /// One object per charge
+    Ndjson,
+    /// One document, with the totals
+    Json,
 }
 
 /// `billfold inspect`.
@@ -748,6 +828,44 @@ pub(crate) struct GenArgs {
 pub(crate) struct FormatsArgs {
     /// The format to print as TOML
     pub(crate) name: Option<String>,
+}
+
+/// `billfold completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: ShellName,
+}
+
+/// A shell that completions are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShellName {
+    /// GNU Bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    #[value(name = "powershell")]
+    PowerShell,
+}
+
+/// `billfold man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command to print the page of; billfold's own without it
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+
+    /// Write billfold.1 and a page per command into this folder, which must be there
+    #[arg(long, value_name = "DIR", conflicts_with = "command", help_heading = "Output")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Replace files that exist
+    #[arg(long, requires = "dir", help_heading = "Output")]
+    pub(crate) force: bool,
 }
 
 /// How errors are to be written, found before clap judges the arguments, whose refusal is an error too.

@@ -20,6 +20,8 @@ mod api;
 mod args;
 mod check;
 mod convert;
+mod describe;
+mod explain;
 mod fault;
 mod generate;
 mod inspect;
@@ -90,6 +92,7 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
     match &cli.command {
         Command::Sums(args) => sums::run(args, io, *reporter),
         Command::Api(args) => api::run(args, io, *reporter),
+        Command::Explain(args) => explain::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(args, io, *reporter),
         #[cfg(feature = "report")]
@@ -104,6 +107,8 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Gen(args) => generate::run(args, io),
         Command::Formats(args) => lists::formats(args, io),
         Command::Dimensions => lists::dimensions(io),
+        Command::Completions(args) => describe::completions(args, io),
+        Command::Man(args) => describe::man(args, io),
     }
 }
 

@@ -100,11 +100,9 @@ fn conversion(receipt: &ConversionReceipt) -> String {
         .iter()
         .map(|(from, (cost, converted))| format!("{from} {cost} = {} {converted}", receipt.to))
         .collect();
-    let mut line = format!(
-        "{}: {} rates used",
-        Printable(&receipt.source),
-        receipt.rates.len()
-    );
+    let n = receipt.rates.len();
+    let rates = if n == 1 { "rate" } else { "rates" };
+    let mut line = format!("{}: {n} {rates} used", Printable(&receipt.source));
     if !sums.is_empty() {
         // Writing to a String cannot fail.
         let _ = write!(line, "; {}", sums.join(", "));

@@ -20,8 +20,6 @@ use crate::usage;
 pub(crate) struct Request {
     /// The question.
     pub(crate) query: ChargeQuery,
-    /// The currency of the answer, where one is asked for.
-    pub(crate) currency: Option<Currency>,
     /// For the API's response: whether the question was grouped.
     pub(crate) shape: Shape,
     /// Shape of the answer.
@@ -77,7 +75,6 @@ impl Request {
         let allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), rejects.is_some())?;
         Ok(Request {
             query,
-            currency: args.currency.as_deref().map(currency_code).transpose()?,
             shape,
             format,
             csv: args.csv.unwrap_or_default(),
@@ -242,14 +239,6 @@ pub(crate) fn currency(source: &DimensionSource) -> Result<Currency> {
     code.ok_or_else(|| {
         usage("the currency of files that name none is one code")
             .hint("write --set billing_currency=text:USD")
-    })
-}
-
-/// The currency of `--currency`.
-fn currency_code(text: &str) -> Result<Currency> {
-    Currency::parse(text.as_bytes()).ok_or_else(|| {
-        usage(format!("--currency `{}` is no currency", Printable(text)))
-            .hint("write an ISO 4217 code such as USD")
     })
 }
 

@@ -18,6 +18,7 @@ use billfold_serve::{Bills, Config, Loaded, version_of_files};
 use crate::args::serve::ServeArgs;
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
+use crate::lookup;
 use crate::request::{allow_rejects_of, sets};
 use crate::source;
 use crate::usage;
@@ -30,6 +31,8 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>, reporter: Reporter) -> Resu
         reporter.warning(io, note);
     }
     let config = config(args)?;
+    let encoding = args.source.encoding.as_deref();
+    options.lookups = lookup::load(&args.lookups, config.settings.zone, encoding)?;
     if args.source.paths.iter().any(|path| path == "-") {
         return Err(usage("standard input cannot be read again").hint("name files, folders or globs"));
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
 use billfold_core::engine::Receipt;
-use billfold_core::exchange::Exchange;
 use billfold_core::{Error, Result};
 
 use crate::args::{AnswerFormat, CsvKind, SumsArgs};
@@ -38,9 +37,7 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     let encoding = args.source.encoding.as_deref();
     options.lookups = lookup::load(&args.lookups, request.query.zone, encoding)?;
 
-    if let (Some(rates), Some(to)) = (&args.rates, request.currency) {
-        options.exchange = Some(Arc::new(Exchange::read(rates, to)?));
-    }
+    options.exchange = lookup::exchange(&args.exchange)?;
 
     if let Some(target) = &request.rejects {
         let (file, error) = (&mut reject_file, &mut reject_error);

@@ -193,7 +193,7 @@ fn an_answer_in_one_currency_lists_its_rates() {
     let ran = folder.run("sums @bill.csv --currency CNY --rates @rates.csv -f json");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(
-        ran.err.contains("rates.csv: 1 rates used; USD 0.3 = CNY 2.13"),
+        ran.err.contains("rates.csv: 1 rate used; USD 0.3 = CNY 2.13"),
         "{}",
         ran.err
     );
@@ -220,6 +220,75 @@ fn an_answer_in_one_currency_lists_its_rates() {
     ] {
         assert_eq!(folder.run(&format!("sums @bill.csv {line}")).code, 2, "{line}");
     }
+}
+
+#[test]
+fn a_cell_is_explained_by_its_charges() {
+    let folder = Folder::new("explain");
+    let ran = folder.run("explain @bill.csv --by zone_id --duration monthly --cell zone_id=a,month=2024-03 --columns service_name");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let lines: Vec<Vec<&str>> = ran
+        .out
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        lines[0],
+        [
+            "file",
+            "record",
+            "line",
+            "start",
+            "end",
+            "service_name",
+            "billing_currency",
+            "cost"
+        ]
+    );
+    assert_eq!(lines[1][1..3], ["1", "2"]);
+    assert_eq!(lines[1][5..], ["Compute", "USD", "0.1"]);
+    assert_eq!(lines[3], ["total", "USD", "0.1"]);
+
+    let ran = folder.run("explain @bill.csv --cell currency=USD --limit 1 -f json");
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (json["n_charges"].as_u64(), json["totals"]["USD"].as_str()),
+        (Some(2), Some("0.3"))
+    );
+    assert_eq!(json["charges"].as_array().map(Vec::len), Some(1));
+    assert_eq!(folder.run("explain @bad.csv --cell currency=USD").code, 3);
+    for line in [
+        "--cell x",
+        "--by zone_id --cell currency=USD",
+        "--by zone_id --cell zone_id=a,region_id=b",
+        "--duration daily --cell zone_id=a",
+    ] {
+        assert_eq!(folder.run(&format!("explain @bill.csv {line}")).code, 2, "{line}");
+    }
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let folder = Folder::new("describe");
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let ran = folder.run(&format!("completions {shell}"));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        for word in ["sums", "explain", "timezone", "allow-rejects"] {
+            assert!(ran.out.contains(word), "{shell} does not know {word}");
+        }
+    }
+    assert_eq!(folder.run("completions tcsh").code, 2);
+
+    let page = folder.run("man sums");
+    assert!(page.out.contains(".TH") && page.out.contains("BILLFOLD-SUMS") && page.out.contains("lookup"));
+    assert!(folder.run("man").out.contains("billfold\\-reconcile"));
+    assert_eq!(folder.run("man summs").code, 2);
+    fs::create_dir(folder.path("man")).unwrap();
+    assert_eq!(folder.run("man --dir @man").code, 0);
+    let n_pages = fs::read_dir(folder.path("man")).unwrap().count();
+    assert!(n_pages > 10, "{n_pages}");
+    assert_eq!(folder.run("man --dir @man").code, 5, "files that exist stay");
+    assert_eq!(folder.run("man --dir @man --force").code, 0);
 }
 
 #[test]

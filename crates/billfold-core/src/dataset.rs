@@ -3,7 +3,7 @@
 //! `charges` is the question's side for those who ask many; `many` asks several questions in one reading;
 //! `inspect` says what files are.
 
-mod between;
+pub(crate) mod between;
 mod charges;
 mod inspect;
 mod many;
@@ -514,7 +514,7 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint)
 
 /// A dimension in an export's own spelling must be a column of some file or lookup; a schema column may be absent
 /// everywhere and is empty then.
-fn check_dimensions(hint: &ScanHint, lookups: &Lookups, bills: &[Bill]) -> Result<()> {
+pub(crate) fn check_dimensions(hint: &ScanHint, lookups: &Lookups, bills: &[Bill]) -> Result<()> {
     let texts = hint.text.iter().filter(|name| !lookups.offers(name));
     for name in texts.chain(&hint.measures) {
         if schema::column(name).is_some()

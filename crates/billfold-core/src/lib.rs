@@ -45,6 +45,7 @@ pub mod dataset;
 pub mod engine;
 pub mod error;
 pub mod exchange;
+pub mod explain;
 pub mod ingest;
 pub mod lookup;
 pub mod money;

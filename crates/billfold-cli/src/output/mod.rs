@@ -4,6 +4,7 @@ mod api;
 pub mod arrow;
 mod csv;
 mod frame;
+pub(crate) mod grid;
 mod json;
 mod ndjson;
 pub mod parquet;

@@ -4,7 +4,7 @@
 //! end, with the first of its faults. The order of judgement is fixed (structure, start, end, billing
 //! period, currency, cost), so which fault a row shows does not depend on the question.
 
-use arrow::array::{Array, ArrayRef, AsArray, MapArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, MapArray};
 
 use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TextBuilder, constant};
@@ -36,6 +36,8 @@ pub(crate) struct Decoded {
     pub batch: ChargeBatch,
     pub counts: RowCounts,
     pub faults: Vec<RowFault>,
+    /// Per row of the chunk, whether it is in the batch; None when all are.
+    pub keep: Option<BooleanArray>,
 }
 
 /// Decodes the cells of a chunk. `judged` holds the rows whose structure is broken already.
@@ -99,8 +101,9 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         tags,
     };
     let mut batch = ChargeBatch::new(parts)?.with_measures(measures)?;
-    if !judged.is_clean() {
-        batch = batch.filter(&judged.keep())?;
+    let keep = (!judged.is_clean()).then(|| judged.keep());
+    if let Some(keep) = &keep {
+        batch = batch.filter(keep)?;
     }
     for (_, why) in judged.left_out() {
         counts.leave_out(*why);
@@ -114,6 +117,7 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         batch,
         counts,
         faults,
+        keep,
     })
 }
 
