@@ -4,7 +4,8 @@
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
 //! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
-//! of file, `convert` an answer before and after a conversion, `laws` the answers with each other; `asked` is the question in the oracle's and the engine's words.
+//! of file, `convert` an answer before and after a conversion, `laws` the answers with each other; `reports` holds pivots, frames and SQL against
+//! the answers; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,6 +30,7 @@ mod catalogue_f;
 mod catalogue_g;
 mod catalogue_i;
 mod catalogue_j;
+mod catalogue_k;
 mod catalogue_n;
 mod convert;
 mod determinism;
@@ -40,4 +42,5 @@ mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod reports;
 mod support;

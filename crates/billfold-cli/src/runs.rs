@@ -468,7 +468,7 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
         .map(|path| {
             let ending = (path != "-").then_some(path.as_str());
             let look = Look::resolve(&report.look, ending)?;
-            Ok((look, Target::new(&here(path), args.force)?))
+            Ok((look, Target::new(&here(path), args.force || args.list)?))
         })
         .collect::<Result<_>>()?;
     Ok(Named {
