@@ -15,6 +15,7 @@ const LETTERS: &[(char, u32)] = &[
     ('g', 17),
     ('i', 12),
     ('j', 12),
+    ('l', 18),
     ('n', 17),
 ];
 
@@ -62,6 +63,10 @@ const NOT_HERE: &[(&str, &str)] = &[
     (
         "j11",
         "time under chosen keys is a measurement; group keys are dictionary codes, not texts",
+    ),
+    (
+        "l17",
+        "a method or a form of URL that is not served never becomes a request; it is the server's to refuse",
     ),
     ("n10", "resources are not counted, so nothing could add counts up"),
     ("n17", "there is no store with versions of a month"),

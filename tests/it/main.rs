@@ -4,8 +4,9 @@
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
 //! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
-//! of file, `convert` an answer before and after a conversion, `laws` the answers with each other; `reports` holds pivots, frames and SQL against
-//! the answers; `asked` is the question in the oracle's and the engine's words.
+//! of file, `convert` an answer before and after a conversion, `laws` the answers with each other,
+//! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
+//! examples, `wire` calls their actions; `reports` pivots, frames and SQL, `runs` files of reports; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,16 +32,23 @@ mod catalogue_g;
 mod catalogue_i;
 mod catalogue_j;
 mod catalogue_k;
+mod catalogue_l;
 mod catalogue_n;
+mod charges;
 mod convert;
 mod determinism;
+mod exchange;
 mod exits;
 mod formats;
 mod laws;
 mod layers;
+mod lookup;
 mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod pages;
 mod reports;
+mod runs;
 mod support;
+mod wire;

@@ -6,21 +6,47 @@ use sha2::{Digest, Sha256};
 
 use crate::call::Call;
 use crate::fault::{Refusal, RefusalKind, shown};
-use crate::get_charge_sums;
 use crate::params::{Params, Tree};
 use crate::settings::Settings;
 use crate::wire::{Dialect, Method, WireRequest, WireResponse};
+use crate::{
+    get_charge_records, get_charge_sums, get_consumptions_by_query, get_consumptions_summary,
+    get_project_resource_stat, get_total_estimated_consumption, tencent,
+};
 
 /// One action of the QingCloud family or of plcloud, whose parameters are names and values.
 type FormAction = fn(&Call<'_>, &Params) -> Result<Vec<u8>, Refusal>;
 /// One action of Tencent's, whose parameters are a tree.
-type TreeAction = fn(&Call<'_>, &Tree) -> Result<Vec<u8>, Refusal>;
+type TreeAction = fn(&Call<'_>, &Tree) -> Result<tencent::Members, Refusal>;
 
-const QINGCLOUD: &[(&str, FormAction)] = &[("GetChargeSums", get_charge_sums::request::answer)];
+const QINGCLOUD: &[(&str, FormAction)] = &[
+    ("GetChargeSums", get_charge_sums::request::answer),
+    (
+        "GetTotalEstimatedConsumption",
+        get_total_estimated_consumption::answer,
+    ),
+    ("GetProjectResourceStat", get_project_resource_stat::answer),
+    ("GetChargeRecords", get_charge_records::answer),
+];
 
-const TENCENT: &[(&str, TreeAction)] = &[];
+const TENCENT: &[(&str, TreeAction)] = &[
+    (
+        "DescribeCostSummaryByResource",
+        tencent::cost_summary_by_resource::answer,
+    ),
+    ("DescribeCostSummaryByProduct", tencent::cost_summary::by_product),
+    ("DescribeCostSummaryByProject", tencent::cost_summary::by_project),
+    ("DescribeCostSummaryByRegion", tencent::cost_summary::by_region),
+    (
+        "DescribeBillResourceSummary",
+        tencent::bill_resource_summary::answer,
+    ),
+];
 
-const PLCLOUD: &[(&str, FormAction)] = &[];
+const PLCLOUD: &[(&str, FormAction)] = &[
+    ("GetConsumptionsByQuery", get_consumptions_by_query::answer),
+    ("GetConsumptionsSummary", get_consumptions_summary::answer),
+];
 
 /// Every action, with whose it is.
 pub fn actions() -> impl Iterator<Item = (Dialect, &'static str)> {
@@ -38,14 +64,15 @@ pub fn answer(request: &WireRequest, charges: &dyn Charges, settings: &Settings)
         charges,
         settings,
     };
+    let id = request_id(request);
     let body = match request.dialect {
         Dialect::QingCloud => form(&call, QINGCLOUD),
         Dialect::Plcloud => form(&call, PLCLOUD),
-        Dialect::Tencent => tree(&call),
+        Dialect::Tencent => tree(&call, &id),
     };
     match body {
         Ok(body) => WireResponse::json(body, None),
-        Err(refusal) => refusal.respond(request.dialect, &request_id(request)),
+        Err(refusal) => refusal.respond(request.dialect, &id),
     }
 }
 
@@ -70,7 +97,7 @@ fn form(call: &Call<'_>, actions: &[(&str, FormAction)]) -> Result<Vec<u8>, Refu
     find(action, actions)?(call, &params)
 }
 
-fn tree(call: &Call<'_>) -> Result<Vec<u8>, Refusal> {
+fn tree(call: &Call<'_>, request_id: &str) -> Result<Vec<u8>, Refusal> {
     let request = call.request;
     check_path(request)?;
     let query = Params::read(request.query.as_bytes(), call.settings)?;
@@ -105,7 +132,7 @@ fn tree(call: &Call<'_>) -> Result<Vec<u8>, Refusal> {
             "is not served; 2018-07-09 is",
         ));
     }
-    answer(call, &tree.unwrap_or(of_params))
+    tencent::enveloped(answer(call, &tree.unwrap_or(of_params))?, request_id)
 }
 
 /// Errors: an unknown action, with the ones that there are.

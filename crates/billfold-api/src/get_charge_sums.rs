@@ -282,7 +282,7 @@ fn members_of(answer: &Answer, shape: Shape) -> Result<Vec<&str>> {
 }
 
 /// The wire's name for a dimension: one of the page's where it has one, whatever the question called it.
-fn member_name(dimension: &Dimension) -> &str {
+pub(crate) fn member_name(dimension: &Dimension) -> &str {
     if dimension.source == DimensionSource::TagId {
         return "tag_id";
     }

@@ -59,11 +59,18 @@
 pub mod answer;
 mod call;
 pub mod fault;
+pub mod get_charge_records;
 pub mod get_charge_sums;
+pub mod get_consumptions_by_query;
+pub mod get_consumptions_summary;
+pub mod get_project_resource_stat;
+pub mod get_total_estimated_consumption;
 pub mod number;
 pub mod params;
+mod pay_mode;
 mod qingcloud;
 pub mod settings;
+pub mod tencent;
 pub mod wire;
 
 pub use answer::{actions, answer};

@@ -54,6 +54,16 @@ impl Serialize for Quantity {
     }
 }
 
+/// A number of JSON by its exact digits: `0`, `33.3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exact(pub ExactSum);
+
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        raw(self.0.to_string(), serializer)
+    }
+}
+
 /// A count or a size as a JSON integer, cut towards zero where it has a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Whole(pub ExactSum);
@@ -81,31 +91,44 @@ fn raw<S: Serializer>(digits: String, serializer: S) -> Result<S::Ok, S::Error> 
         .serialize(serializer)
 }
 
-/// What this many microseconds of use cost at a price per other microseconds: `sum × wanted / had`, rounded half
-/// away from zero at [`Scaled::PLACES`] decimals.
-#[derive(Debug)]
-pub(crate) struct Scaled;
-
-impl Scaled {
-    /// Decimals that are kept.
-    const PLACES: u8 = 12;
-
-    /// None where the product needs more than 128 bits.
-    pub(crate) fn of(sum: &ExactSum, wanted: i64, had: i64) -> Option<ExactSum> {
-        if wanted == had || had <= 0 {
-            return Some(*sum);
-        }
-        let amount = sum.round_to(Self::PLACES).to_amount()?;
-        let to_places = POW10.get(usize::from(Self::PLACES - amount.scale()))?;
-        let product = amount
-            .mantissa()
-            .checked_mul(*to_places)?
-            .checked_mul(i128::from(wanted))?;
-        let had = i128::from(had);
-        let half = had / 2 * product.signum();
-        let rounded = product.checked_add(half)?.checked_div(had)?;
-        Some(ExactSum::from(Amount::new(rounded, Self::PLACES)?))
+/// A sum in proportion: `sum × wanted / had`, rounded half away from zero at 18 decimals, or at 12 where the
+/// product would need more than 128 bits.
+///
+/// None where it does so even then, and for nothing had.
+pub(crate) fn scaled(sum: &ExactSum, wanted: i64, had: i64) -> Option<ExactSum> {
+    if wanted == had {
+        return Some(*sum);
     }
+    [18, 12]
+        .into_iter()
+        .find_map(|places| scaled_at(sum, wanted, had, places))
+}
+
+fn scaled_at(sum: &ExactSum, wanted: i64, had: i64, places: u8) -> Option<ExactSum> {
+    let amount = sum.round_to(places).to_amount()?;
+    let to_places = POW10.get(usize::from(places.checked_sub(amount.scale())?))?;
+    let product = amount
+        .mantissa()
+        .checked_mul(*to_places)?
+        .checked_mul(i128::from(wanted))?;
+    let had = i128::from(had);
+    let half = had / 2 * product.signum();
+    let rounded = product.checked_add(half)?.checked_div(had)?;
+    Some(ExactSum::from(Amount::new(rounded, places)?))
+}
+
+/// The change from one sum to another in percent of the earlier one, at two decimals; None from nothing.
+pub(crate) fn change_percent(from: &ExactSum, to: &ExactSum) -> Option<ExactSum> {
+    let mantissa = |sum: &ExactSum| {
+        let amount = sum.round_to(8).to_amount()?;
+        let to_places = POW10.get(usize::from(8_u8.checked_sub(amount.scale())?))?;
+        amount.mantissa().checked_mul(*to_places)
+    };
+    let (from, to) = (mantissa(from)?, mantissa(to)?);
+    let change = to.checked_sub(from)?.checked_mul(10_000)?;
+    let half = from.abs() / 2 * change.signum();
+    let rounded = change.checked_add(half)?.checked_div(from.abs())?;
+    Some(ExactSum::from(Amount::new(rounded, 2)?))
 }
 
 #[cfg(test)]
@@ -185,18 +208,29 @@ mod tests {
     fn a_cost_is_scaled_to_another_length_exactly() {
         for (cost, wanted, had, expected) in [
             ("24", 7, 1, "168"),
-            ("1", 1, 3, "0.333333333333"),
-            ("2", 1, 3, "0.666666666667"),
-            ("-2", 1, 3, "-0.666666666667"),
+            ("1", 1, 3, "0.333333333333333333"),
+            ("2", 1, 3, "0.666666666666666667"),
+            ("-2", 1, 3, "-0.666666666666666667"),
             ("5", 3, 3, "5"),
-            ("0.06570339", 1, 17, "0.003864905294"),
+            ("0.06570339", 1, 17, "0.003864905294117647"),
+            ("9999999999", 1 << 52, 1 << 51, "19999999998"),
         ] {
-            assert_eq!(
-                Scaled::of(&sum(cost), wanted, had).unwrap(),
-                sum(expected),
-                "{cost}"
-            );
+            assert_eq!(scaled(&sum(cost), wanted, had).unwrap(), sum(expected), "{cost}");
         }
-        assert!(Scaled::of(&sum("99999999999999999999999999999999999999"), i64::MAX, 1).is_none());
+        assert!(scaled(&sum("99999999999999999999999999999999999999"), i64::MAX, 1).is_none());
+        assert!(scaled(&sum("1"), 1, 0).is_none());
+    }
+
+    #[test]
+    fn a_change_is_in_percent_of_what_was() {
+        for (from, to, expected) in [
+            ("100", "101.72", "1.72"),
+            ("3", "2", "-33.33"),
+            ("-1", "1", "200"),
+            ("1", "1", "0"),
+        ] {
+            assert_eq!(change_percent(&sum(from), &sum(to)).unwrap(), sum(expected));
+        }
+        assert!(change_percent(&sum("0"), &sum("1")).is_none());
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::call::{Call, window};
 use crate::fault::{Refusal, RefusalKind};
 use crate::params::Params;
-use crate::params::value::{any_count, instant};
+use crate::params::value::{any_count, count, instant};
 
 /// Parameters of every call, which no action looks at.
 ///
@@ -71,10 +71,21 @@ pub(crate) fn set_window(query: &mut ChargeQuery, params: &Params) -> Result<(),
     Ok(())
 }
 
-/// `offset` and `limit`.
-pub(crate) fn page(params: &Params, default_limit: Option<usize>) -> Result<(usize, Option<usize>), Refusal> {
-    let count = |name: &str| params.one(name)?.map(|text| any_count(name, text)).transpose();
-    Ok((count("offset")?.unwrap_or(0), count("limit")?.or(default_limit)))
+/// `offset` and `limit`, which is at least 1.
+pub(crate) fn page(
+    call: &Call<'_>,
+    params: &Params,
+    default_limit: Option<usize>,
+) -> Result<(usize, Option<usize>), Refusal> {
+    let offset = params
+        .one("offset")?
+        .map(|text| any_count("offset", text))
+        .transpose()?;
+    let limit = params
+        .one("limit")?
+        .map(|text| count("limit", text, 1, call.settings.max_items as u64))
+        .transpose()?;
+    Ok((offset.unwrap_or(0), limit.or(default_limit)))
 }
 
 /// A body as text. Errors: a bug, which no response here can have.
@@ -83,6 +94,25 @@ pub(crate) fn body<T: Serialize>(response: &T) -> Result<Vec<u8>, Refusal> {
         cause: Some(error.to_string()),
         ..Refusal::new(RefusalKind::Internal, "the response could not be written")
     })
+}
+
+/// The resource group of a project, where the settings know the projects.
+///
+/// Errors: not found, for a project that is none of them.
+pub(crate) fn known_project(call: &Call<'_>, project: &str) -> Result<Option<String>, Refusal> {
+    call.check_scope("project_id", &[project])?;
+    let Some(projects) = &call.settings.projects else {
+        return Ok(None);
+    };
+    match projects.get(project) {
+        Some(group) => Ok(Some(group.clone())),
+        None => Err(Refusal::value(
+            RefusalKind::NotFound,
+            "project",
+            project,
+            "does not exist",
+        )),
+    }
 }
 
 /// The one currency that a call asks for.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use billfold_core::money::Currency;
 use billfold_core::query::{CostMetric, DimensionSource};
+use billfold_core::store::StoreOptions;
 use billfold_core::time::{Month, Tz, Weekday};
 
 /// Choices for all calls. The default is what the documentation of the actions says.
@@ -69,5 +70,28 @@ impl Default for Settings {
             max_items: 1_000_000,
             stopwatch: None,
         }
+    }
+}
+
+impl Settings {
+    /// What a store must keep so that every action can be asked of it. Keys of charges are left out, which
+    /// would be most of it: plcloud's rows then have ids made from what else is known of them.
+    pub fn store_options(&self) -> StoreOptions {
+        let mut options = StoreOptions {
+            metric: self.metric.clone(),
+            zone: self.zone,
+            default_currency: self.default_currency,
+            ..StoreOptions::default()
+        };
+        // For DescribeBillResourceSummary, which is about what was invoiced.
+        if self.metric == CostMetric::Effective {
+            options.measures.push("billed_cost".to_owned());
+        }
+        for (_, source) in &self.set {
+            if let DimensionSource::Column(column) = source {
+                options.columns.push(column.clone());
+            }
+        }
+        options
     }
 }

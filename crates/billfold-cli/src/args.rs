@@ -4,6 +4,7 @@
 
 #[cfg(feature = "report")]
 pub(crate) mod report;
+pub(crate) mod serve;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     #[cfg(feature = "report")]
     #[command(after_help = EXIT_CODES)]
     Run(report::RunArgs),
+    /// Answer a call of a vendor's billing action, as its server would
+    #[command(after_help = API_HELP, override_usage = API_USAGE)]
+    Api(Box<ApiArgs>),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -91,6 +95,9 @@ pub(crate) enum Command {
     /// Write a seeded bill to try things on
     #[command(after_help = EXIT_CODES)]
     Gen(Box<GenArgs>),
+    /// Answer the vendors' billing actions over HTTP
+    #[command(after_help = EXIT_CODES)]
+    Serve(Box<serve::ServeArgs>),
     /// List the export formats that are known, or print one as a mapping file
     Formats(FormatsArgs),
     /// List the columns that one can group and filter by
@@ -135,6 +142,15 @@ pub(crate) struct SourceArgs {
     /// Workers; one per core without it. The answer does not depend on it
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub(crate) threads: Option<String>,
+}
+
+/// Tables that add dimensions to the charges.
+#[derive(Debug, Args)]
+pub(crate) struct LookupArgs {
+    /// Dimensions from a table of yours (CSV, JSON or Parquet), keyed by resource_id, user_id, project_id, …;
+    /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
+    #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
+    pub(crate) lookup: Vec<String>,
 }
 
 /// Where the answer goes.
@@ -207,6 +223,14 @@ pub(crate) struct QuestionArgs {
     #[arg(long, value_name = "WORD", default_value = "start", help_heading = "Question")]
     pub(crate) allocate: String,
 
+    /// Convert every charge that counts to this currency, at the rates of --rates
+    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Rates for --currency: a table of month, from, to, rate
+    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
+    pub(crate) rates: Option<String>,
+
     /// Which rows count, such as zone_id=pek3a,gd2 or tag:team!= (repeatable; see the reference)
     #[arg(long, value_name = "FILTER", help_heading = "Question")]
     pub(crate) filter: Vec<String>,
@@ -221,6 +245,9 @@ pub(crate) struct QuestionArgs {
 pub(crate) struct SumsArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
 
     #[command(flatten)]
     pub(crate) question: QuestionArgs,
@@ -281,6 +308,127 @@ pub(crate) struct SumsArgs {
     /// Go on while at most N rows, or P% of them, cannot be read
     #[arg(long, value_name = "N|P%", help_heading = "Output")]
     pub(crate) allow_rejects: Option<String>,
+}
+
+const API_USAGE: &str =
+    "billfold api [OPTIONS] REQUEST PATH...\n       billfold api [OPTIONS] --batch PATH... < REQUESTS";
+
+/// The end of the help of `api`.
+const API_HELP: &str = "\
+REQUEST is a query string, a form, a URL, a body of JSON, @FILE with one of them, or - for standard input.
+The response is printed as it goes over the wire, one line each.
+
+Examples:
+  billfold api 'action=GetChargeSums&duration=monthly&group_by.1=project_id' bill.csv
+  billfold api 'https://api.shanhe.com/iaas/?action=GetChargeSums&duration=total&zone=gd2' bills/
+  billfold api --header X-TC-Action=DescribeCostSummaryByResource \\
+      '{\"BeginTime\":\"2018-11\",\"EndTime\":\"2018-11\",\"Limit\":1,\"Offset\":0}' bill.json
+  billfold api 'action=GetConsumptionsByQuery&type=instance&start_at=2014-12-01&end_at=2014-12-02' bill.json
+  billfold api --batch bill.parquet < requests.ndjson
+
+An error of the action is a response too: it is printed, and the exit code is 2 for what the request
+asks, 3 for rows that cannot be read, 4 for files, 5 for unlike currencies, 6 for the machine, 7 for
+limits, 10 for numbers out of range; with --batch that of the first error.
+0 is an answer; 70 is a bug in billfold.";
+
+/// `billfold api`.
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    /// Read requests from standard input, one a line, and answer all of them from one scan, in their order
+    #[arg(long, help_heading = "Question")]
+    pub(crate) batch: bool,
+
+    /// A header of the request, such as X-TC-Action=DescribeCostSummaryByResource (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Question")]
+    pub(crate) header: Vec<String>,
+
+    /// Whose wire it is, where path, headers and action do not say so
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "Question")]
+    pub(crate) dialect: Option<WireDialect>,
+
+    /// IANA zone whose days and months the answer has
+    #[arg(
+        long,
+        value_name = "ZONE",
+        default_value = "Asia/Shanghai",
+        help_heading = "Question"
+    )]
+    pub(crate) timezone: String,
+
+    /// First day of a week
+    #[arg(long, value_name = "DAY", default_value = "monday", help_heading = "Question")]
+    pub(crate) week_start: String,
+
+    /// First month of quarters and years
+    #[arg(
+        long,
+        value_name = "MONTH",
+        default_value = "january",
+        help_heading = "Question"
+    )]
+    pub(crate) fiscal_start: String,
+
+    /// Which cost is summed: effective, billed, list, contracted, or a cost column of the files
+    #[arg(
+        long,
+        value_name = "METRIC",
+        default_value = "effective",
+        help_heading = "Question"
+    )]
+    pub(crate) metric: String,
+
+    /// The one currency that counts; without it a bill in several is refused
+    #[arg(long, value_name = "CODE", help_heading = "Question")]
+    pub(crate) currency: Option<String>,
+
+    /// Read a column from elsewhere: project_id=tag:team, billing_currency=text:USD (repeatable)
+    #[arg(long, value_name = "NAME=SOURCE", help_heading = "Question")]
+    pub(crate) set: Vec<String>,
+
+    /// The present for estimates and counts; the end of the data without it
+    #[arg(long, value_name = "WHEN", help_heading = "Question")]
+    pub(crate) as_of: Option<String>,
+
+    /// A project that exists, with its resource group (repeatable); without it any project id is one
+    #[arg(long, value_name = "ID[=GROUP]", help_heading = "Question")]
+    pub(crate) project: Vec<String>,
+
+    /// The tag whose value is tag_id; without it a tag_id is key=value
+    #[arg(long, value_name = "KEY", help_heading = "Question")]
+    pub(crate) tag_key: Option<String>,
+
+    /// Tencent: give RecordNum whether or not the request asks for it
+    #[arg(long, help_heading = "Question")]
+    pub(crate) record_num: bool,
+
+    /// plcloud: the day of end_at counts whole
+    #[arg(long, help_heading = "Question")]
+    pub(crate) inclusive_end: bool,
+
+    /// plcloud: amount is unit_price x cost_time as printed
+    #[arg(long, help_heading = "Question")]
+    pub(crate) recompute_amount: bool,
+
+    /// Go on while at most N rows, or P% of them, cannot be read
+    #[arg(long, value_name = "N|P%", help_heading = "Input")]
+    pub(crate) allow_rejects: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Whose wire a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WireDialect {
+    /// QingCloud, ShanHe and their brands
+    Qingcloud,
+    /// Tencent Cloud billing 2018-07-09
+    Tencent,
+    /// plcloud
+    Plcloud,
 }
 
 /// Shape of an answer.

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
 
+mod api;
 mod args;
 mod check;
 mod convert;
@@ -23,6 +24,7 @@ mod generate;
 mod inspect;
 mod io;
 mod lists;
+mod lookup;
 pub mod output;
 mod progress;
 mod receipt;
@@ -33,6 +35,7 @@ mod report;
 mod request;
 #[cfg(feature = "report")]
 mod runs;
+mod serve;
 mod sink;
 mod source;
 #[cfg(feature = "report")]
@@ -90,10 +93,12 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Sql(args) => sql::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Run(args) => runs::run(args, io, *reporter),
+        Command::Api(args) => api::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),
         Command::Reconcile(args) => reconcile::run(args, io, *reporter),
+        Command::Serve(args) => serve::run(args, io, *reporter),
         Command::Gen(args) => generate::run(args, io),
         Command::Formats(args) => lists::formats(args, io),
         Command::Dimensions => lists::dimensions(io),

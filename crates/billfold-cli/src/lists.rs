@@ -63,6 +63,7 @@ pub(crate) fn dimensions(io: &mut Io<'_>) -> Result<Exit> {
         ),
         ("tag:KEY", "the value of one tag"),
         ("HEADER", "any other column of the files, as spelled there"),
+        ("COLUMN", "any column of a --lookup table"),
     ];
     for (name, about) in columns.chain(special) {
         let _ = writeln!(text, "{name:28}  {about}");

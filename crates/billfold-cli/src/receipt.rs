@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use billfold_core::engine::{CostAccount, Receipt, RowAccount, SourceReceipt};
-use billfold_core::money::Totals;
+use billfold_core::engine::{
+    ConversionReceipt, CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt,
+};
+use billfold_core::error::Printable;
+use billfold_core::money::{Currency, ExactSum, Totals};
 use serde::{Serialize, Serializer};
 
 /// Hex digits of the answer's SHA-256 that the brief form shows.
 const SHA_PREFIX: usize = 12;
+/// Keys of a lookup that the whole receipt shows.
+const SHOWN_KEYS: usize = 20;
 
 /// One or two lines: where the rows went, and what the answer is.
 pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
@@ -30,6 +35,8 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
         let _ = write!(rows, "; {skipped} more skipped unread, outside the window");
     }
     let mut lines = vec![rows];
+    lines.extend(receipt.lookups.iter().map(lookup));
+    lines.extend(receipt.conversion.as_ref().map(conversion));
     if !receipt.answer_sha256.is_empty() {
         let totals: Vec<String> = receipt
             .cost
@@ -51,6 +58,63 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
     lines
 }
 
+/// What became of the charges in one lookup table.
+fn lookup(receipt: &LookupReceipt) -> String {
+    let mut line = format!(
+        "{} by {}: {} charges matched",
+        Printable(&receipt.source),
+        Printable(&receipt.key),
+        receipt.matched
+    );
+    let of = |keys: &KeySet| match (keys.keys.len(), keys.more) {
+        (1, _) => "1 key".to_owned(),
+        (n, false) => format!("{n} keys"),
+        (n, true) => format!("more than {n} keys"),
+    };
+    let others = [
+        (receipt.unmatched, "not in it", of(&receipt.unmatched_keys)),
+        (receipt.ambiguous, "contradicted", of(&receipt.ambiguous_keys)),
+        (receipt.out_of_dates, "outside its dates", String::new()),
+        (receipt.without_key, "without a key", String::new()),
+    ];
+    for (n, what, keys) in others.into_iter().filter(|(n, ..)| *n > 0) {
+        // Writing to a String cannot fail.
+        let _ = write!(line, " + {n} {what}");
+        if !keys.is_empty() {
+            let _ = write!(line, " ({keys})");
+        }
+    }
+    line
+}
+
+/// What was converted, per currency.
+fn conversion(receipt: &ConversionReceipt) -> String {
+    let mut sums: BTreeMap<Currency, (ExactSum, ExactSum)> = BTreeMap::new();
+    for rate in &receipt.rates {
+        let (cost, converted) = sums.entry(rate.from).or_default();
+        // The receipt balances, so these sums are within the range.
+        let _ = cost.add(&rate.cost);
+        let _ = converted.add(&rate.converted);
+    }
+    let sums: Vec<String> = sums
+        .iter()
+        .map(|(from, (cost, converted))| format!("{from} {cost} = {} {converted}", receipt.to))
+        .collect();
+    let mut line = format!(
+        "{}: {} rates used",
+        Printable(&receipt.source),
+        receipt.rates.len()
+    );
+    if !sums.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "; {}", sums.join(", "));
+    }
+    if receipt.rounded > 0 {
+        let _ = write!(line, "; {} charges rounded to 38 digits", receipt.rounded);
+    }
+    line
+}
+
 /// The whole receipt; amounts are text.
 #[derive(Serialize)]
 pub(crate) struct ReceiptView<'a> {
@@ -60,6 +124,8 @@ pub(crate) struct ReceiptView<'a> {
     cost: CostView<'a>,
     notes: &'a BTreeMap<&'static str, u64>,
     sources: Vec<SourceView<'a>>,
+    lookups: Vec<LookupView<'a>>,
+    conversion: Option<ConversionView<'a>>,
     left_out: Vec<LeftOutView<'a>>,
     answer_sha256: Option<&'a str>,
 }
@@ -95,6 +161,55 @@ struct SourceView<'a> {
     cost_read: TotalsView<'a>,
 }
 
+/// What was converted.
+#[derive(Serialize)]
+struct ConversionView<'a> {
+    source: &'a str,
+    to: &'a str,
+    rates: Vec<RateView<'a>>,
+    rounded: u64,
+}
+
+#[derive(Serialize)]
+struct RateView<'a> {
+    month: &'a str,
+    from: &'a str,
+    rate: String,
+    charges: u64,
+    cost: String,
+    converted: String,
+}
+
+/// What a lookup table came to.
+#[derive(Serialize)]
+struct LookupView<'a> {
+    source: &'a str,
+    key: &'a str,
+    rows: u64,
+    keys: u64,
+    charges: LookedUpView,
+    unmatched_keys: KeysView<'a>,
+    ambiguous_keys: KeysView<'a>,
+    filled: BTreeMap<&'a str, u64>,
+}
+
+#[derive(Serialize)]
+struct LookedUpView {
+    matched: u64,
+    ambiguous: u64,
+    out_of_dates: u64,
+    unmatched: u64,
+    without_key: u64,
+}
+
+/// How many keys, whether there are more, and the first of them.
+#[derive(Serialize)]
+struct KeysView<'a> {
+    n: usize,
+    more: bool,
+    first: Vec<&'a str>,
+}
+
 /// A file that was found and not read.
 #[derive(Serialize)]
 struct LeftOutView<'a> {
@@ -125,6 +240,8 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             cost,
             notes,
             left_out,
+            lookups,
+            conversion,
             answer_sha256,
         } = receipt;
         ReceiptView {
@@ -134,6 +251,8 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             cost: cost.into(),
             notes,
             sources: sources.iter().map(SourceView::from).collect(),
+            lookups: lookups.iter().map(LookupView::from).collect(),
+            conversion: conversion.as_ref().map(ConversionView::from),
             left_out: left_out
                 .iter()
                 .map(|file| LeftOutView {
@@ -168,6 +287,60 @@ impl<'a> From<&'a CostAccount> for CostView<'a> {
             outside_window: TotalsView(&cost.outside_window),
             rejected: TotalsView(&cost.rejected),
             groups: TotalsView(&cost.groups),
+        }
+    }
+}
+
+impl<'a> From<&'a ConversionReceipt> for ConversionView<'a> {
+    fn from(conversion: &'a ConversionReceipt) -> Self {
+        let rates = conversion.rates.iter().map(|rate| RateView {
+            month: &rate.month,
+            from: rate.from.as_str(),
+            rate: rate.rate.to_string(),
+            charges: rate.charges,
+            cost: rate.cost.to_string(),
+            converted: rate.converted.to_string(),
+        });
+        ConversionView {
+            source: &conversion.source,
+            to: conversion.to.as_str(),
+            rates: rates.collect(),
+            rounded: conversion.rounded,
+        }
+    }
+}
+
+impl<'a> From<&'a LookupReceipt> for LookupView<'a> {
+    fn from(lookup: &'a LookupReceipt) -> Self {
+        LookupView {
+            source: &lookup.source,
+            key: &lookup.key,
+            rows: lookup.rows,
+            keys: lookup.keys,
+            charges: LookedUpView {
+                matched: lookup.matched,
+                ambiguous: lookup.ambiguous,
+                out_of_dates: lookup.out_of_dates,
+                unmatched: lookup.unmatched,
+                without_key: lookup.without_key,
+            },
+            unmatched_keys: (&lookup.unmatched_keys).into(),
+            ambiguous_keys: (&lookup.ambiguous_keys).into(),
+            filled: lookup
+                .filled
+                .iter()
+                .map(|(name, n)| (name.as_str(), *n))
+                .collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a KeySet> for KeysView<'a> {
+    fn from(keys: &'a KeySet) -> Self {
+        KeysView {
+            n: keys.keys.len(),
+            more: keys.more,
+            first: keys.keys.iter().take(SHOWN_KEYS).map(AsRef::as_ref).collect(),
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::usage;
 pub(crate) struct Request {
     /// The question.
     pub(crate) query: ChargeQuery,
+    /// The currency of the answer, where one is asked for.
+    pub(crate) currency: Option<Currency>,
     /// For the API's response: whether the question was grouped.
     pub(crate) shape: Shape,
     /// Shape of the answer.
@@ -75,6 +77,7 @@ impl Request {
         let allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), rejects.is_some())?;
         Ok(Request {
             query,
+            currency: args.question.currency.as_deref().map(currency_code).transpose()?,
             shape,
             format,
             csv: args.csv.unwrap_or_default(),
@@ -163,9 +166,28 @@ pub(crate) fn question(
 }
 
 /// `--set NAME=SOURCE`, all at once: none of them reads what another one wrote.
-fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>) -> Result<()> {
+fn apply_sets(query: &mut ChargeQuery, texts: &[String], notes: &mut Vec<String>) -> Result<()> {
+    let (known, default_currency) = sets(texts)?;
+    query.default_currency = default_currency;
+    for (name, source) in &known {
+        let wanted = DimensionSource::Column(name.clone());
+        let conditions = query.filter.conditions.iter().map(|c| &c.dimension);
+        if !query.by.iter().chain(conditions).any(|d| d.source == wanted) {
+            notes.push(format!(
+                "--set {name} changes nothing: the question does not name it"
+            ));
+        }
+        query.set(name, source);
+    }
+    Ok(())
+}
+
+/// What `--set` gives: columns with their sources, and the currency of files that name none.
+///
+/// Errors: usage, for a column given twice, and for one that is read and set.
+pub(crate) fn sets(texts: &[String]) -> Result<(Vec<(String, DimensionSource)>, Option<Currency>)> {
     let mut known: Vec<(String, DimensionSource)> = Vec::new();
-    for text in sets {
+    for text in texts {
         let (name, source) = parse_set(text)?;
         if known.iter().any(|(earlier, _)| *earlier == name) {
             return Err(usage(format!("--set gives {} twice", Printable(&name))));
@@ -182,21 +204,11 @@ fn apply_sets(query: &mut ChargeQuery, sets: &[String], notes: &mut Vec<String>)
             );
         }
     }
-    for (name, source) in &known {
-        if name == schema::BILLING_CURRENCY {
-            query.default_currency = Some(currency(source)?);
-            continue;
-        }
-        let wanted = DimensionSource::Column(name.clone());
-        let conditions = query.filter.conditions.iter().map(|c| &c.dimension);
-        if !query.by.iter().chain(conditions).any(|d| d.source == wanted) {
-            notes.push(format!(
-                "--set {name} changes nothing: the question does not name it"
-            ));
-        }
-        query.set(name, source);
-    }
-    Ok(())
+    let at = known
+        .iter()
+        .position(|(name, _)| name == schema::BILLING_CURRENCY);
+    let default_currency = at.map(|at| currency(&known.remove(at).1)).transpose()?;
+    Ok((known, default_currency))
 }
 
 fn parse_set(text: &str) -> Result<(String, DimensionSource)> {
@@ -219,7 +231,7 @@ fn parse_set(text: &str) -> Result<(String, DimensionSource)> {
     Ok((name, source))
 }
 
-fn currency(source: &DimensionSource) -> Result<Currency> {
+pub(crate) fn currency(source: &DimensionSource) -> Result<Currency> {
     let code = match source {
         DimensionSource::Text(code) => Currency::parse(code.as_bytes()),
         _ => None,
@@ -227,6 +239,26 @@ fn currency(source: &DimensionSource) -> Result<Currency> {
     code.ok_or_else(|| {
         usage("the currency of files that name none is one code")
             .hint("write --set billing_currency=text:USD")
+    })
+}
+
+/// The rates of `--rates`, into the currency of `--currency`.
+#[cfg(feature = "report")]
+pub(crate) fn exchange(
+    args: &QuestionArgs,
+) -> Result<Option<std::sync::Arc<billfold_core::exchange::Exchange>>> {
+    let (Some(rates), Some(to)) = (&args.rates, args.currency.as_deref()) else {
+        return Ok(None);
+    };
+    let read = billfold_core::exchange::Exchange::read(rates, currency_code(to)?)?;
+    Ok(Some(std::sync::Arc::new(read)))
+}
+
+/// The currency of `--currency`.
+fn currency_code(text: &str) -> Result<Currency> {
+    Currency::parse(text.as_bytes()).ok_or_else(|| {
+        usage(format!("--currency `{}` is no currency", Printable(text)))
+            .hint("write an ISO 4217 code such as USD")
     })
 }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
 use billfold_core::engine::Receipt;
+use billfold_core::exchange::Exchange;
 use billfold_core::{Error, Result};
 
 use crate::args::SumsArgs;
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
+use crate::lookup;
 use crate::output::{self, Told};
 use crate::progress;
 use crate::receipt::{self, ReceiptView};
@@ -29,6 +31,12 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
         reporter.warning(io, note);
     }
     options.allow_rejects = request.allow_rejects;
+    let encoding = args.source.encoding.as_deref();
+    options.lookups = lookup::load(&args.lookups, request.query.zone, encoding)?;
+
+    if let (Some(rates), Some(to)) = (&args.question.rates, request.currency) {
+        options.exchange = Some(Arc::new(Exchange::read(rates, to)?));
+    }
 
     if let Some(target) = &request.rejects {
         let (file, error) = (&mut reject_file, &mut reject_error);

@@ -147,6 +147,82 @@ fn filters_windows_and_sets_reach_the_engine() {
 }
 
 #[test]
+fn a_lookup_adds_dimensions_and_its_account() {
+    let folder = Folder::new("lookup");
+    fs::write(folder.path("zones.csv"), "zone,site,since\na,Athens,\nc,Cairo,\n").unwrap();
+    let ran = folder.run("sums @bill.csv --lookup @zones.csv --by site -f json");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("zones.csv by zone_id: 2 charges matched + 1 not in it (1 key)"),
+        "{}",
+        ran.err
+    );
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(json["groups"][0]["by"]["site"], "");
+    let lookup = &json["receipt"]["lookups"][0];
+    assert_eq!(lookup["charges"]["unmatched"], 1);
+    assert_eq!(lookup["unmatched_keys"]["first"][0], "b");
+    assert_eq!(lookup["filled"]["site"], 2);
+
+    let ran = folder.run("sums @bill.csv --lookup @zones.csv --by service_name");
+    assert!(
+        ran.err.contains("warning: ") && ran.err.contains("names none of the table's columns"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(
+        folder.run("sums @bill.csv --lookup @zones.csv:key=tag_id").code,
+        2
+    );
+    assert_eq!(
+        folder.run("sums @bill.csv --lookup @zones.csv:key=user_id").code,
+        4
+    );
+    assert_eq!(folder.run("sums @bill.csv --lookup @nowhere.csv").code, 6);
+}
+
+#[test]
+fn an_answer_in_one_currency_lists_its_rates() {
+    let folder = Folder::new("rates");
+    fs::write(
+        folder.path("rates.csv"),
+        "month,from,to,rate\n2024-03,USD,CNY,7.1\n",
+    )
+    .unwrap();
+    let ran = folder.run("sums @bill.csv --currency CNY --rates @rates.csv -f json");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err.contains("rates.csv: 1 rates used; USD 0.3 = CNY 2.13"),
+        "{}",
+        ran.err
+    );
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(json["totals"], serde_json::json!({"CNY": "-2.87"}));
+    let rate = &json["receipt"]["conversion"]["rates"][0];
+    assert_eq!(
+        (rate["month"].as_str(), rate["rate"].as_str()),
+        (Some("2024-03"), Some("7.1"))
+    );
+
+    let ran = folder.run("sums @bill.csv --currency EUR --rates @rates.csv");
+    assert_eq!(ran.code, 4);
+    assert!(ran.err.contains("error[rates.missing]: "), "{}", ran.err);
+    assert!(
+        ran.err.contains("2024-03 USD to EUR, 2024-04 CNY to EUR"),
+        "{}",
+        ran.err
+    );
+    for line in [
+        "--currency CNY",
+        "--rates @rates.csv",
+        "--currency yuan --rates @rates.csv",
+    ] {
+        assert_eq!(folder.run(&format!("sums @bill.csv {line}")).code, 2, "{line}");
+    }
+}
+
+#[test]
 fn the_receipt_is_whole_in_json_and_in_its_file() {
     let folder = Folder::new("receipt");
     let ran = folder.run("sums @bill.csv -q -f json --by zone_id --receipt @receipt.json");

@@ -3,6 +3,7 @@
 //! `charges` is the question's side for those who ask many; `many` asks several questions in one reading;
 //! `inspect` says what files are.
 
+mod between;
 mod charges;
 mod inspect;
 mod many;
@@ -17,6 +18,7 @@ use crate::engine::{
     answer_sha256,
 };
 use crate::error::{Diagnostic, Error, Result};
+use crate::exchange::Exchange;
 use crate::ingest::archive::open_archives;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, OpenOptions, Opened};
 use crate::ingest::delivery::{self, Delivery};
@@ -24,9 +26,11 @@ use crate::ingest::formats::{Format, near_names};
 use crate::ingest::guard::MAX_EXPAND;
 use crate::ingest::scan::{BillReport, Ready, scan};
 use crate::ingest::source::{NotRead, Source, expand};
+use crate::lookup::Lookups;
 use crate::query::ChargeQuery;
 
-use charges::Fold;
+use between::{Between, BetweenAccount, BetweenState};
+pub(crate) use charges::Fold;
 pub use charges::{Answered, Charges, Extent, Files};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
 pub use many::{share_a_scan, sums_many};
@@ -49,6 +53,10 @@ pub struct RunOptions<'a> {
     pub encoding: Option<String>,
     /// Whether files of zero bytes, and cost columns without a value, are nothing to stop for.
     pub allow_empty: bool,
+    /// Tables that add dimensions to the charges.
+    pub lookups: Lookups,
+    /// The currency of the answer, and the rates that lead to it; without it currencies stay apart. For sums.
+    pub exchange: Option<Arc<Exchange>>,
     /// What to do with several deliveries of one month.
     pub delivery: Delivery,
     /// How many times its packed bytes a file may come to, once past 64 MiB.
@@ -73,6 +81,8 @@ impl Default for RunOptions<'_> {
             delimiter: None,
             encoding: None,
             allow_empty: false,
+            lookups: Lookups::default(),
+            exchange: None,
             delivery: Delivery::Sure,
             max_expand: MAX_EXPAND,
             chunk_bytes: 1 << 18,
@@ -94,6 +104,8 @@ impl RunOptions<'_> {
             delimiter: self.delimiter,
             encoding: self.encoding.clone(),
             allow_empty: self.allow_empty,
+            lookups: self.lookups.clone(),
+            exchange: self.exchange.clone(),
             delivery: self.delivery,
             max_expand: self.max_expand,
             chunk_bytes: self.chunk_bytes,
@@ -184,7 +196,9 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     let plan = Arc::new(Plan::new(query)?);
     let allow_rejects = options.allow_rejects;
     let on_reject = options.on_reject.take();
-    let ran = fold_files_telling(inputs, &plan, options, on_reject, || Sums::new(Arc::clone(&plan)))?;
+    let ran = fold_files_telling(inputs, &plan, &options, on_reject, || {
+        Sums::new(Arc::clone(&plan))
+    })?;
     let ((), finished, account) = ran.settle(&plan)?;
     let Account {
         mut receipt,
@@ -208,6 +222,7 @@ pub(crate) struct Ran<F> {
     fold: F,
     ready: Vec<Ready>,
     reports: Vec<BillReport>,
+    given: BetweenAccount,
     rejects: Vec<Diagnostic>,
     warnings: Vec<String>,
     left_out: Vec<NotRead>,
@@ -225,24 +240,30 @@ pub(crate) struct Account {
 pub(crate) fn fold_files<F: Fold>(
     inputs: &[String],
     plan: &Plan,
-    options: RunOptions<'_>,
+    options: &RunOptions<'_>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
+    if options.exchange.is_some() {
+        return Err(Error::usage(
+            "sums can be asked for in another currency, and nothing else",
+        ));
+    }
     fold_files_telling(inputs, plan, options, None, new)
 }
 
 fn fold_files_telling<F: Fold>(
     inputs: &[String],
     plan: &Plan,
-    options: RunOptions<'_>,
+    options: &RunOptions<'_>,
     mut sink: Option<RejectSink<'_>>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
-    let opened = open(inputs, &options, &plan.hint)?;
-    check_dimensions(plan, &opened.bills)?;
+    let between = Between::new(plan, options)?;
+    let opened = open(inputs, options, between.hint())?;
+    check_dimensions(between.hint(), &options.lookups, &opened.bills)?;
     let mut ready = Vec::with_capacity(opened.bills.len());
     for bill in opened.bills {
-        let bill_plan = BillPlan::new(&plan.hint, &bill)?;
+        let bill_plan = BillPlan::new(between.hint(), &bill)?;
         ready.push(Ready {
             bill,
             plan: bill_plan,
@@ -250,7 +271,7 @@ fn fold_files_telling<F: Fold>(
     }
 
     let n_workers = workers(options.threads);
-    let mut states: Vec<F> = (0..n_workers).map(|_| new()).collect();
+    let mut states: Vec<(F, BetweenState)> = (0..n_workers).map(|_| (new(), between.state())).collect();
     let mut shown = Vec::new();
     let mut on_reject = |diagnostic: Diagnostic| -> Result<()> {
         if let Some(sink) = &mut sink {
@@ -271,21 +292,26 @@ fn fold_files_telling<F: Fold>(
         &mut states,
         &on_rows,
         &mut on_reject,
-        |state: &mut F, batch| state.update(batch),
+        |(fold, state): &mut (F, BetweenState), batch| fold.update(&*between.apply(batch, state)?),
     )?;
     check_views(views_of(&ready, &reports))?;
 
+    let (states, between_states): (Vec<F>, Vec<BetweenState>) = states.into_iter().unzip();
+    let given = between.account(between_states)?;
     let mut states = states.into_iter();
     let mut fold = states.next().ok_or_else(|| Error::bug("no worker"))?;
     for state in states {
         fold.merge(state)?;
     }
+    let mut warnings = opened.warnings;
+    warnings.extend(between.warnings());
     Ok(Ran {
         fold,
         ready,
         reports,
+        given,
         rejects: shown,
-        warnings: opened.warnings,
+        warnings,
         left_out: opened.left_out,
         allow_empty: options.allow_empty,
     })
@@ -293,11 +319,12 @@ fn fold_files_telling<F: Fold>(
 
 impl<F: Fold> Ran<F> {
     /// Finishes the fold and balances its account.
-    fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
+    pub(crate) fn settle(self, plan: &Plan) -> Result<(F::Value, Finished, Account)> {
         let Ran {
             fold,
             ready,
             reports,
+            given,
             rejects,
             mut warnings,
             left_out,
@@ -307,6 +334,8 @@ impl<F: Fold> Ran<F> {
         let (value, finished) = fold.finish()?;
         check_rows(&ready, &reports)?;
         let mut receipt = account(&ready, &reports, &finished)?;
+        receipt.lookups = given.lookups;
+        receipt.conversion = given.conversion;
         receipt.left_out = left_out
             .into_iter()
             .map(|NotRead { source, why }| UnreadSource { source, why })
@@ -455,10 +484,11 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint)
     Ok(opened)
 }
 
-/// A dimension in an export's own spelling must be a column of some file; a schema column may be absent
+/// A dimension in an export's own spelling must be a column of some file or lookup; a schema column may be absent
 /// everywhere and is empty then.
-fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
-    for name in plan.hint.text.iter().chain(&plan.hint.measures) {
+fn check_dimensions(hint: &ScanHint, lookups: &Lookups, bills: &[Bill]) -> Result<()> {
+    let texts = hint.text.iter().filter(|name| !lookups.offers(name));
+    for name in texts.chain(&hint.measures) {
         if schema::column(name).is_some()
             || bills
                 .iter()
@@ -467,11 +497,15 @@ fn check_dimensions(plan: &Plan, bills: &[Bill]) -> Result<()> {
             continue;
         }
         let offered = || {
-            schema::COLUMNS.iter().map(|c| c.name).chain(
-                bills
-                    .iter()
-                    .flat_map(|b| b.binding.headers.names.iter().map(String::as_str)),
-            )
+            schema::COLUMNS
+                .iter()
+                .map(|c| c.name)
+                .chain(lookups.columns())
+                .chain(
+                    bills
+                        .iter()
+                        .flat_map(|b| b.binding.headers.names.iter().map(String::as_str)),
+                )
         };
         let near = near_names(name, offered());
         let hint = if near.is_empty() {

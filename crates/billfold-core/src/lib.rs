@@ -7,6 +7,8 @@
 //! plan       the question bound to batch columns                          engine::Plan
 //! sums       one worker's groups; merges associatively                    engine::Sums
 //! answer     named, ordered groups with exact costs per currency          engine::Answer
+//! facts      groups with measures, first start, last end, latest texts    engine::Facts
+//! rows       the charges themselves, ordered and paged                    engine::ChargeRows
 //! receipt    read = used + filtered + outside + rejected, rows and cost   engine::Receipt
 //! ```
 //!
@@ -32,6 +34,9 @@
 //! # std::fs::remove_file(path)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! What is asked often is asked of something that implements [`dataset::Charges`]: [`dataset::Files`] reads
+//! anew for every question, [`store::Store`] was read once.
 
 pub mod charge;
 pub mod check;
@@ -39,10 +44,13 @@ pub mod convert;
 pub mod dataset;
 pub mod engine;
 pub mod error;
+pub mod exchange;
 pub mod ingest;
+pub mod lookup;
 pub mod money;
 pub mod query;
 pub mod reconcile;
+pub mod store;
 pub mod time;
 
 pub use error::{Error, ErrorClass, ErrorKind, Result};

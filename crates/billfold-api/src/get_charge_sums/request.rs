@@ -87,7 +87,7 @@ fn question(call: &Call<'_>, params: &Params) -> Result<(ChargeQuery, Shape), Re
         call.filter(&mut query, name, &params.list(parameter)?)?;
     }
     set_window(&mut query, params)?;
-    (query.offset, query.limit) = page(params, None)?;
+    (query.offset, query.limit) = page(call, params, None)?;
     settle(call, &mut query, params)?;
     Ok((query, grouping.shape))
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use billfold_core::ErrorClass;
 use billfold_core::charge::batch::{BatchParts, ChargeBatch};
-use billfold_core::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder};
+use billfold_core::charge::builder::{MoneyBuilder, TextBuilder};
+use billfold_core::charge::tag_sets::TagBuilder;
 use billfold_core::engine::{Plan, Sums};
 use billfold_core::money::Amount;
 use billfold_core::query::{Allocation, ChargeQuery, Filter, Order};

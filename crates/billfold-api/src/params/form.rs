@@ -108,6 +108,17 @@ impl Params {
         Ok(indexed.into_iter().map(|(_, value)| value).collect())
     }
 
+    /// The values of a list that must have one.
+    ///
+    /// Errors: missing, besides those of [`Params::list`].
+    pub fn required_list(&self, name: &str) -> Result<Vec<&str>, Refusal> {
+        let values = self.list(name)?;
+        if values.is_empty() {
+            return Err(Refusal::missing(name));
+        }
+        Ok(values)
+    }
+
     /// The value of a scalar; empty is not given. One of an indexed list is taken, as some clients send it.
     ///
     /// Errors: malformed, for two values that differ.

@@ -2,13 +2,16 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{CsvKind, OutputArgs, QuestionArgs, SourceArgs};
+use super::{CsvKind, LookupArgs, OutputArgs, QuestionArgs, SourceArgs};
 
 /// `billfold report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
 
     #[command(flatten)]
     pub(crate) question: QuestionArgs,

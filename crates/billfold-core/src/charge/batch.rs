@@ -281,6 +281,54 @@ impl ChargeBatch {
         Ok(ChargeBatch { rows, ..*self })
     }
 
+    /// The same charges with another measure `i` of the hint.
+    pub fn with_measure(&self, i: usize, values: ArrayRef) -> Result<Self> {
+        let at = self.first_measure() + i;
+        let mut fields: Vec<Arc<Field>> = self.rows.schema().fields().iter().map(Arc::clone).collect();
+        let mut columns = self.rows.columns().to_vec();
+        let (Some(field), Some(column)) = (fields.get_mut(at), columns.get_mut(at)) else {
+            return Err(Error::bug("a batch has fewer measures"));
+        };
+        *field = Arc::new(Field::new(field.name(), values.data_type().clone(), true));
+        *column = values;
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+            .map_err(|e| Error::bug(format!("a batch with another measure: {e}")))?;
+        Ok(ChargeBatch { rows, ..*self })
+    }
+
+    /// The same charges with another cost, in other currencies.
+    pub fn with_cost(&self, cost: ArrayRef, currency: DictionaryArray<Int32Type>) -> Result<Self> {
+        let mut fields: Vec<Arc<Field>> = self.rows.schema().fields().iter().map(Arc::clone).collect();
+        let mut columns = self.rows.columns().to_vec();
+        fields[1] = Arc::new(Field::new(COST, cost.data_type().clone(), true));
+        columns[1] = cost;
+        columns[2] = Arc::new(currency);
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+            .map_err(|e| Error::bug(format!("a batch with another cost: {e}")))?;
+        Ok(ChargeBatch { rows, ..*self })
+    }
+
+    /// The column of the first measure.
+    fn first_measure(&self) -> usize {
+        3 + self.n_text + usize::from(self.has_tags) + usize::from(self.has_end)
+    }
+
+    /// The same charges with other texts, one column for each of the hint.
+    pub fn with_texts(&self, texts: Vec<DictionaryArray<Int32Type>>) -> Result<Self> {
+        if texts.len() != self.n_text {
+            return Err(Error::bug(
+                "a batch cannot take more or fewer text columns than it has",
+            ));
+        }
+        let mut columns = self.rows.columns().to_vec();
+        for (column, text) in columns[3..].iter_mut().zip(texts) {
+            *column = Arc::new(text);
+        }
+        let rows = RecordBatch::try_new(self.rows.schema(), columns)
+            .map_err(|e| Error::bug(format!("a batch with other texts: {e}")))?;
+        Ok(ChargeBatch { rows, ..*self })
+    }
+
     /// The batch as Arrow sees it.
     pub fn record_batch(&self) -> &RecordBatch {
         &self.rows
@@ -323,8 +371,7 @@ impl ChargeBatch {
     /// # Panics
     /// When the hint asked for fewer measures.
     pub fn measure(&self, i: usize) -> MeasureColumn<'_> {
-        let first = 3 + self.n_text + usize::from(self.has_tags) + usize::from(self.has_end);
-        let column = self.rows.column(first + i);
+        let column = self.rows.column(self.first_measure() + i);
         MeasureColumn {
             values: money(column),
             nulls: column.nulls(),

@@ -1,14 +1,9 @@
 //! Builders of a batch's columns: cells in, Arrow columns out, no allocation per row.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, DictionaryArray, Int32Array, MapArray, NullBufferBuilder, StringArray, StructArray,
-};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Fields, Int32Type, i256};
-use hashbrown::HashTable;
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, NullBufferBuilder, StringArray};
+use arrow::datatypes::{Int32Type, i256};
 
 use super::batch::{narrow_cost, wide_cost};
 use super::intern::{Interner, ShortText};
@@ -216,129 +211,11 @@ fn widen(mantissa: i128, from: u8, to: u8) -> i256 {
     i256::from_i128(mantissa).wrapping_mul(i256::from_i128(POW10[(to - from) as usize]))
 }
 
-/// The tags of a batch: a code per row, and each distinct set of tags once.
-#[derive(Debug)]
-pub struct TagBuilder {
-    interner: Interner,
-    codes: Vec<i32>,
-    offsets: Vec<i32>,
-    keys: Vec<String>,
-    values: Vec<Option<String>>,
-}
-
-impl TagBuilder {
-    /// Room for `n_rows`. Code 0 is the empty set.
-    pub fn with_capacity(n_rows: usize) -> Self {
-        let mut interner = Interner::default();
-        interner.intern(b"");
-        TagBuilder {
-            interner,
-            codes: Vec::with_capacity(n_rows),
-            offsets: vec![0, 0],
-            keys: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-
-    /// Adds a row whose tags are written as `text`; `parse` is asked only when the text is new.
-    /// Returns the set's code.
-    pub fn push(&mut self, text: &[u8], parse: impl FnOnce(&mut TagSink<'_>)) -> i32 {
-        let code = if text.is_empty() {
-            0
-        } else {
-            self.interner.intern(text)
-        };
-        if code as usize + 1 == self.offsets.len() {
-            parse(&mut TagSink {
-                keys: &mut self.keys,
-                values: &mut self.values,
-                first: self.offsets[code as usize] as usize,
-                seen: HashTable::new(),
-            });
-            self.offsets.push(self.keys.len() as i32);
-        }
-        self.codes.push(code);
-        code
-    }
-
-    /// The column.
-    pub fn finish(self) -> Result<DictionaryArray<Int32Type>> {
-        let bug = |e: arrow::error::ArrowError| Error::bug(format!("a column of tags: {e}"));
-        let keys: ArrayRef = Arc::new(StringArray::from(self.keys));
-        let values: ArrayRef = Arc::new(StringArray::from(self.values));
-        let fields = Fields::from(vec![
-            Field::new("key", DataType::Utf8, false),
-            Field::new("value", DataType::Utf8, true),
-        ]);
-        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None).map_err(bug)?;
-        let entry_field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        let sets = MapArray::try_new(entry_field, offsets, entries, None, false).map_err(bug)?;
-        debug_assert!(sets.len() == self.interner.len());
-        dictionary(self.codes, Arc::new(sets))
-    }
-}
-
-/// Takes the tags of one set. The same key with the same value counts once.
-#[derive(Debug)]
-pub struct TagSink<'a> {
-    keys: &'a mut Vec<String>,
-    values: &'a mut Vec<Option<String>>,
-    first: usize,
-    /// Places of the tags of this set by their hash, from [`TagSink::FEW`] tags on.
-    seen: HashTable<usize>,
-}
-
-impl TagSink<'_> {
-    /// Tags up to which looking at each of them is cheaper than hashing.
-    const FEW: usize = 32;
-
-    /// Adds a tag to the set.
-    pub fn push(&mut self, key: &str, value: Option<&str>) {
-        if self.keys.len() - self.first < Self::FEW {
-            if (self.first..self.keys.len()).any(|at| self.is(at, key, value)) {
-                return;
-            }
-        } else if self.seen_before(key, value) {
-            return;
-        }
-        self.keys.push(key.to_owned());
-        self.values.push(value.map(str::to_owned));
-    }
-
-    fn is(&self, at: usize, key: &str, value: Option<&str>) -> bool {
-        self.keys[at] == key && self.values[at].as_deref() == value
-    }
-
-    /// Whether the set has the tag; if not, its place is taken for known from here on.
-    fn seen_before(&mut self, key: &str, value: Option<&str>) -> bool {
-        let hasher = foldhash::fast::FixedState::default();
-        let hash_at = |keys: &[String], values: &[Option<String>], at: usize| {
-            hasher.hash_one((keys[at].as_str(), values[at].as_deref()))
-        };
-        if self.seen.is_empty() {
-            for at in self.first..self.keys.len() {
-                let hash = hash_at(self.keys, self.values, at);
-                let rehash = |at: &usize| hash_at(self.keys, self.values, *at);
-                self.seen.insert_unique(hash, at, rehash);
-            }
-        }
-        let hash = hasher.hash_one((key, value));
-        if self.seen.find(hash, |at| self.is(*at, key, value)).is_some() {
-            return true;
-        }
-        let (keys, values) = (&*self.keys, &*self.values);
-        let rehash = |at: &usize| hash_at(keys, values, *at);
-        self.seen.insert_unique(hash, self.keys.len(), rehash);
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Decimal128Type, Decimal256Type};
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type};
 
     fn amount(text: &str) -> Amount {
         Amount::parse(text.as_bytes()).unwrap()
@@ -384,21 +261,5 @@ mod tests {
         assert_eq!(builder.codes(), [0, 1, 1, 0, 2]);
         let column = builder.finish(|t| (t == b"NULL").then_some("")).unwrap();
         assert_eq!(column.values().as_string::<i32>().value(2), "");
-    }
-
-    #[test]
-    fn a_set_of_tags_is_kept_once() {
-        let mut builder = TagBuilder::with_capacity(3);
-        for _ in 0..2 {
-            builder.push(b"x", |sink| {
-                sink.push("team", Some("a"));
-                sink.push("id", None);
-                sink.push("team", Some("a"));
-            });
-        }
-        builder.push(b"", |_| {});
-        let column = builder.finish().unwrap();
-        assert_eq!(column.keys().values(), &[1, 1, 0]);
-        assert_eq!(column.values().as_map().value_offsets(), &[0, 0, 2]);
     }
 }

@@ -27,6 +27,14 @@ impl ShortText {
         let text = word & ((1 << (8 * len as u32)) - 1);
         Some(ShortText(text | (len as u128) << 120))
     }
+
+    /// The same from its bytes.
+    #[inline]
+    fn of(text: &[u8]) -> Option<Self> {
+        let mut word = [0; 16];
+        word.get_mut(..text.len())?.copy_from_slice(text);
+        ShortText::new(u128::from_le_bytes(word), text.len())
+    }
 }
 
 /// Distinct byte strings, numbered from 0 in the order in which they were met.
@@ -70,14 +78,19 @@ impl Interner {
         &self.bytes[self.offsets[code]..self.offsets[code + 1]]
     }
 
+    /// The code of a string that is known already.
+    pub fn find(&self, text: &[u8]) -> Option<i32> {
+        if let Some(short) = ShortText::of(text) {
+            return self.short.find(short);
+        }
+        let hash = self.hasher.hash_one(text);
+        self.table.find(hash, |code| self.get(*code) == text).copied()
+    }
+
     /// The code of a string.
     pub fn intern(&mut self, text: &[u8]) -> i32 {
-        if text.len() <= ShortText::MAX_LEN {
-            let mut word = [0; 16];
-            word[..text.len()].copy_from_slice(text);
-            if let Some(short) = ShortText::new(u128::from_le_bytes(word), text.len()) {
-                return self.intern_short(short, text);
-            }
+        if let Some(short) = ShortText::of(text) {
+            return self.intern_short(short, text);
         }
         let hash = self.hasher.hash_one(text);
         let Interner {
@@ -111,7 +124,7 @@ impl Interner {
     }
 
     /// The strings as an Arrow array; `map` may replace a string by another.
-    pub(super) fn finish(&self, map: impl Fn(&[u8]) -> Option<&'static str>) -> Result<StringArray> {
+    pub(crate) fn finish(&self, map: impl Fn(&[u8]) -> Option<&'static str>) -> Result<StringArray> {
         let replaced = (0..self.len()).any(|code| map(self.get(code as i32)).is_some());
         if replaced {
             let text = |code: usize| -> Result<&str> {
@@ -170,6 +183,20 @@ impl ShortTable {
             slots: Vec::new(),
             n: 0,
             seed,
+        }
+    }
+
+    /// The code of a text that is known already.
+    fn find(&self, text: ShortText) -> Option<i32> {
+        let (low, high) = (text.0 as u64, (text.0 >> 64) as u64);
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut at = self.hash(low, high) & mask;
+        loop {
+            let slot = self.slots[at & mask];
+            if slot.code < 0 || (slot.low == low && slot.high == high) {
+                return (slot.code >= 0).then_some(slot.code);
+            }
+            at = at.wrapping_add(1);
         }
     }
 
@@ -242,6 +269,7 @@ mod tests {
                 // As a word with rubbish behind it, or as a slice: the same text.
                 let mut padded = text.clone().into_bytes();
                 padded.resize(16.max(padded.len()), b'#');
+                prop_assert_eq!(interner.find(text.as_bytes()).is_some(), expected < interner.len());
                 let word = u128::from_le_bytes(*padded.first_chunk::<16>().unwrap());
                 let code = match ShortText::new(word, text.len()) {
                     Some(short) if met.len() % 2 == 0 => interner.intern_short(short, text.as_bytes()),
@@ -249,6 +277,7 @@ mod tests {
                 };
                 prop_assert_eq!(code as usize, expected);
                 prop_assert_eq!(interner.get(code), text.as_bytes());
+                prop_assert_eq!(interner.find(text.as_bytes()), Some(code));
             }
             prop_assert_eq!(interner.len(), met.len());
         }

@@ -9,6 +9,7 @@ pub mod builder;
 pub mod hint;
 pub mod intern;
 pub mod schema;
+pub mod tag_sets;
 
 pub use batch::{ChargeBatch, MeasureColumn, MoneyColumn, RowCounts};
 pub use hint::{Clock, CostMetric, ScanHint};

@@ -253,6 +253,20 @@ pub fn canonical_name(name: &str) -> Option<&'static str> {
     column(name).map(|c| c.name)
 }
 
+/// The schema's name for a header of a user's own table, however it is spelled: `UserId`, `Resource ID`.
+pub fn canonical_header(header: &str) -> Option<&'static str> {
+    let wanted = normalised_header(header);
+    let same = |name: &str| normalised_header(name) == wanted;
+    let by_name = || COLUMNS.iter().map(|c| c.name).find(|name| same(name));
+    let by_alias = || {
+        ALIASES
+            .iter()
+            .find(|(alias, _)| same(alias))
+            .map(|(_, name)| *name)
+    };
+    canonical_name(header.trim()).or_else(by_name).or_else(by_alias)
+}
+
 /// A header reduced to what distinguishes it: letters and digits in lower case.
 ///
 /// `lineItem/UsageType`, `line_item_usage_type` and `lineItem__UsageType` are one header. Case,
@@ -304,6 +318,9 @@ mod tests {
         assert_eq!(canonical_name("user_id"), Some("sub_account_id"));
         assert_eq!(canonical_name("root_user_id"), Some("billing_account_id"));
         assert_eq!(canonical_name("x_CostCenter"), None);
+        assert_eq!(canonical_header("User ID"), Some("sub_account_id"));
+        assert_eq!(canonical_header("ResourceId"), Some("resource_id"));
+        assert_eq!(canonical_header("cost centre"), None);
     }
 
     #[test]

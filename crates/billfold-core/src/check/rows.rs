@@ -10,7 +10,7 @@ use super::across::{Commitments, Hashed, MOST_ROWS};
 use super::columns::{MANDATORY, NULL_WORDS, NUMBERS, VALUES, VERSIONS, categories};
 use super::product::product_differs;
 use super::rules::{self, Rule, place};
-use crate::charge::builder::TagBuilder;
+use crate::charge::tag_sets::TagBuilder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::cells::{CellVisitor, Cells, Judged, lossy};
 use crate::ingest::formats::Binding;

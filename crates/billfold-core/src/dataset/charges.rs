@@ -79,7 +79,7 @@ impl Files {
     fn ask<F: Fold>(&self, plan: &Plan, new: impl Fn() -> F) -> Result<Answered<F::Value>> {
         let options = self.options();
         let allow: AllowRejects = options.allow_rejects;
-        let ran = super::fold_files(&self.inputs, plan, options, new)?;
+        let ran = super::fold_files(&self.inputs, plan, &options, new)?;
         ran.answered(plan, allow)
     }
 }

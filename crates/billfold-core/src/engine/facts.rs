@@ -110,6 +110,13 @@ impl FactsPlan {
     }
 }
 
+impl FactsPlan {
+    /// The text columns of a batch that are read beside groups and filters.
+    pub(crate) fn texts_read(&self) -> &[usize] {
+        &self.attributes
+    }
+}
+
 pub(super) fn refuse_billing_clock(plan: &Plan) -> Result<()> {
     if plan.query.clock == Clock::Billing {
         return Err(
@@ -180,12 +187,14 @@ struct More {
     latest: Vec<Option<Latest>>,
 }
 
+/// End, start and value of the latest charge with a value.
+type Dated = Option<(i64, i64, Amount)>;
+
 #[derive(Debug, Clone, Default)]
 struct MeasureState {
     sums: SumColumn,
     n_values: Vec<u64>,
-    /// End, start and value of the latest charge with a value.
-    latest: Vec<Option<(i64, i64, Amount)>>,
+    latest: Vec<Dated>,
 }
 
 impl FactsFold {
@@ -418,7 +427,7 @@ impl More {
     fn totals(&self, currencies: impl Iterator<Item = Currency>) -> Result<Vec<(Currency, Vec<MeasureSum>)>> {
         let mut totals = std::collections::BTreeMap::new();
         for (group, currency) in currencies.enumerate() {
-            let sums: &mut Vec<(MeasureSum, Option<(i64, i64, Amount)>)> = totals
+            let sums: &mut Vec<(MeasureSum, Dated)> = totals
                 .entry(currency)
                 .or_insert_with(|| vec![Default::default(); self.measures.len()]);
             for ((sum, latest), state) in sums.iter_mut().zip(&self.measures) {

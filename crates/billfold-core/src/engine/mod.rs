@@ -8,11 +8,11 @@ pub mod answer;
 pub mod canonical;
 pub mod facts;
 mod finish;
-mod group;
+pub(crate) mod group;
 pub mod plan;
 pub mod receipt;
 pub mod rows;
-mod select;
+pub(crate) mod select;
 pub mod sums;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};
@@ -20,6 +20,11 @@ pub use canonical::{answer_sha256, write_csv};
 pub use facts::{FactGroup, Facts, FactsFold, FactsPlan, MeasureSum};
 pub use finish::Finished;
 pub use plan::Plan;
-pub use receipt::{CostAccount, Receipt, RowAccount, SourceReceipt, UnreadSource};
+pub use receipt::{
+    ConversionReceipt, CostAccount, KeySet, LookupReceipt, RateReceipt, Receipt, RowAccount, SourceReceipt,
+    UnreadSource,
+};
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
+pub(crate) use select::filter_rows;
+pub(crate) use sums::Rolled;
 pub use sums::Sums;

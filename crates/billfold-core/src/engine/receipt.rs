@@ -5,11 +5,11 @@
 //! adds what it decoded, the engine what it grouped, filtered and left out. A receipt that does not
 //! balance is an error, never an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::money::{ExactSum, Totals};
+use crate::money::{Amount, Currency, ExactSum, Totals};
 
 /// An answer's account of itself.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,10 @@ pub struct Receipt {
     pub notes: BTreeMap<&'static str, u64>,
     /// Files that were found and not read, and why: superseded deliveries, what no manifest lists.
     pub left_out: Vec<UnreadSource>,
+    /// One account per lookup table that the question needed, in the order given.
+    pub lookups: Vec<LookupReceipt>,
+    /// What was converted to the currency of the answer, where one was asked for.
+    pub conversion: Option<ConversionReceipt>,
     /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
     pub answer_sha256: String,
 }
@@ -49,6 +53,103 @@ pub struct SourceReceipt {
     pub blank_lines: u64,
     /// Cost read, the readable part of the rejected rows with it.
     pub cost_read: Totals,
+}
+
+/// Charges that count, converted to the currency of the answer. In [`CostAccount`] they are read in their own
+/// currency and used in that of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversionReceipt {
+    /// The file of the rates, as it was named.
+    pub source: Arc<str>,
+    /// The currency of the answer.
+    pub to: Currency,
+    /// The rates that were used, by month and currency.
+    pub rates: Vec<RateReceipt>,
+    /// Charges whose product has more than 38 digits or decimals and was rounded to them.
+    pub rounded: u64,
+}
+
+/// One rate, and what it was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateReceipt {
+    /// The month, `2024-03`.
+    pub month: String,
+    /// The charges' own currency.
+    pub from: Currency,
+    /// One unit of it in the currency of the answer.
+    pub rate: Amount,
+    /// Charges.
+    pub charges: u64,
+    /// Their cost in their own currency.
+    pub cost: ExactSum,
+    /// Their cost in the currency of the answer.
+    pub converted: ExactSum,
+}
+
+/// What a lookup table came to. It adds texts to charges and touches no cost.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LookupReceipt {
+    /// The table as it was named to us.
+    pub source: Arc<str>,
+    /// The dimension that it is keyed by.
+    pub key: String,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Distinct keys of the table.
+    pub keys: u64,
+    /// Charges whose key stands in the table, at their time, with one meaning.
+    pub matched: u64,
+    /// Charges for which rows of the table contradict each other.
+    pub ambiguous: u64,
+    /// Charges whose key stands in the table, but for another time.
+    pub out_of_dates: u64,
+    /// Charges whose key does not stand in the table.
+    pub unmatched: u64,
+    /// Charges without a key.
+    pub without_key: u64,
+    /// The keys of the unmatched charges.
+    pub unmatched_keys: KeySet,
+    /// The keys of the ambiguous charges.
+    pub ambiguous_keys: KeySet,
+    /// Per column that the question needed, the charges that took their value from the table.
+    pub filled: Vec<(String, u64)>,
+}
+
+impl LookupReceipt {
+    /// Charges that were looked up, one way or the other.
+    pub fn n_charges(&self) -> u64 {
+        self.matched + self.ambiguous + self.out_of_dates + self.unmatched + self.without_key
+    }
+}
+
+/// Distinct keys, the least of them in byte order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeySet {
+    /// At most [`KeySet::MAX`].
+    pub keys: BTreeSet<Box<str>>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl KeySet {
+    /// Keys that are kept, so that a table that does not fit takes no memory of its own.
+    pub const MAX: usize = 1 << 16;
+
+    /// Adds a key.
+    pub fn insert(&mut self, key: &str) {
+        if self.keys.insert(key.into()) && self.keys.len() > Self::MAX {
+            self.keys.pop_last();
+            self.more = true;
+        }
+    }
+
+    /// Adds another's keys.
+    pub fn merge(&mut self, other: &KeySet) {
+        self.more |= other.more;
+        for key in &other.keys {
+            self.insert(key);
+        }
+    }
 }
 
 /// A file that was found and not read.
@@ -103,6 +204,14 @@ impl Receipt {
         if r.read != r.used + r.filtered + r.outside_window + r.rejected {
             return Err(Error::bug(format!("the receipt's rows do not balance: {r:?}")));
         }
+        if let Some(lookup) = self.lookups.iter().find(|l| l.n_charges() != r.read - r.rejected) {
+            return Err(Error::bug(format!(
+                "the lookups of {} do not balance: {} of {} charges",
+                lookup.source,
+                lookup.n_charges(),
+                r.read - r.rejected
+            )));
+        }
         let c = &self.cost;
         let mut sides = Totals::default();
         for part in [&c.used, &c.filtered, &c.outside_window, &c.rejected] {
@@ -110,15 +219,23 @@ impl Receipt {
                 .add_totals(part)
                 .map_err(|_| Error::bug("the receipt's totals leave 256 bits"))?;
         }
+        // A conversion moves cost from one currency to another.
+        let mut read = c.read.clone();
+        if let Some(conversion) = &self.conversion {
+            for rate in &conversion.rates {
+                read.add(conversion.to, &rate.converted)
+                    .and_then(|()| sides.add(rate.from, &rate.cost))
+                    .map_err(|_| Error::bug("the receipt's totals leave 256 bits"))?;
+            }
+        }
         let differs = |a: &Totals, b: &Totals| {
             let zero = ExactSum::ZERO;
             let one_way = |a: &Totals, b: &Totals| a.iter().any(|(c, sum)| b.get(c).unwrap_or(&zero) != sum);
             one_way(a, b) || one_way(b, a)
         };
-        if differs(&c.read, &sides) {
+        if differs(&read, &sides) {
             return Err(Error::bug(format!(
-                "the receipt's cost does not balance: read {:?}, accounted {sides:?}",
-                c.read
+                "the receipt's cost does not balance: read {read:?}, accounted {sides:?}"
             )));
         }
         if !groups_overlap && differs(&c.used, &c.groups) {

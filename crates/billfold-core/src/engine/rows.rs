@@ -123,6 +123,13 @@ impl RowsPlan {
     }
 }
 
+impl RowsPlan {
+    /// The text columns of a batch that are read beside filters.
+    pub(crate) fn texts_read(&self) -> &[usize] {
+        &self.columns
+    }
+}
+
 type TagList = Vec<(Arc<str>, Option<Arc<str>>)>;
 
 /// A charge as a worker keeps it.

@@ -32,27 +32,34 @@ pub(crate) fn filter_rows(plan: &Plan, batch: &ChargeBatch) -> Option<Vec<bool>>
                     *keep &= holds;
                 }
             }
-            BatchColumn::TagKey(key) => {
+            BatchColumn::TagKey(_) | BatchColumn::TagId => {
                 keep_by_set(batch, &mut keep, |tags, set| {
-                    let value = tags.set(set).find(|(k, _)| k == key).and_then(|(_, v)| v);
-                    condition.holds(value.unwrap_or(""))
-                });
-            }
-            BatchColumn::TagId => {
-                keep_by_set(batch, &mut keep, |tags, set| {
-                    let passes = |text: &str| condition.any_of.iter().any(|test| test.passes(text));
-                    let mut values = tags.set(set).peekable();
-                    let any = if values.peek().is_none() {
-                        passes("")
-                    } else {
-                        values.any(|(k, v)| passes(&tag_text(k, v)))
-                    };
-                    any != condition.negated
+                    holds_on_tags(column, condition, tags.set(set))
                 });
             }
         }
     }
     Some(keep)
+}
+
+/// Whether a condition on a tag, or on all tags, holds on a set of tags.
+pub(crate) fn holds_on_tags<'t>(
+    column: &BatchColumn,
+    condition: &Condition,
+    mut set: impl Iterator<Item = (&'t str, Option<&'t str>)>,
+) -> bool {
+    if let BatchColumn::TagKey(key) = column {
+        let value = set.find(|(k, _)| k == key).and_then(|(_, v)| v);
+        return condition.holds(value.unwrap_or(""));
+    }
+    let passes = |text: &str| condition.any_of.iter().any(|test| test.passes(text));
+    let mut values = set.peekable();
+    let any = if values.peek().is_none() {
+        passes("")
+    } else {
+        values.any(|(k, v)| passes(&tag_text(k, v)))
+    };
+    any != condition.negated
 }
 
 fn keep_by_text(column: &DictionaryArray<Int32Type>, condition: &Condition, keep: &mut [bool]) {

@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 
+use arrow::array::{Array, StringArray};
+
 use super::group::{Names, Pairs, PeriodCodes};
 use super::plan::{BatchColumn, Plan};
 use super::select::{filter_rows, tag_text};
 use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
-use crate::money::{ExactSum, GroupOverflow, SumColumn, share_between};
+use crate::money::{Currency, ExactSum, GroupOverflow, SumColumn, share_between};
 use crate::query::Allocation;
 use crate::time::{Granularity, PeriodLookup, Window};
 
@@ -89,6 +91,40 @@ impl Contributions<'_> {
             let at = self.piece_idx.map_or(i, |idx| idx[i] as usize);
             (row, *group, self.pieces.map(|pieces| &pieces[at]))
         })
+    }
+}
+
+/// Contributions that were added up before, column by column.
+pub(crate) struct Rolled<'a> {
+    pub(crate) currency_names: &'a [Currency],
+    pub(crate) currencies: &'a [u32],
+    /// Of the plan's calendar.
+    pub(crate) ordinals: &'a [i64],
+    /// Per dimension its names, and per contribution a code among them.
+    pub(crate) keys: &'a [(&'a StringArray, Vec<u32>)],
+    pub(crate) charges: &'a [u64],
+    /// Costs in units of `10^-scale`.
+    pub(crate) mantissas: &'a [i128],
+    pub(crate) scale: u8,
+    /// Charges behind all of it, each once.
+    pub(crate) n_used: u64,
+}
+
+/// Numbers found once per code.
+struct Codes(Vec<u32>);
+
+impl Codes {
+    fn new(n: usize) -> Self {
+        Codes(vec![u32::MAX; n])
+    }
+
+    #[inline]
+    fn of(&mut self, code: u32, find: impl FnOnce(u32) -> u32) -> u32 {
+        let known = &mut self.0[code as usize];
+        if *known == u32::MAX {
+            *known = find(code);
+        }
+        *known
     }
 }
 
@@ -533,6 +569,51 @@ impl Sums {
             }
         }
         (out_rows, contributions, codes)
+    }
+
+    /// Adds what was added up before: contributions with their currency, period, keys, cost and charges.
+    ///
+    /// Errors: a sum that leaves 256 bits.
+    pub(crate) fn add_rolled(&mut self, rolled: &Rolled<'_>) -> Result<()> {
+        let mut groups: Vec<u32> = {
+            let mut codes = Codes::new(rolled.currency_names.len());
+            let names = &mut self.currencies;
+            rolled
+                .currencies
+                .iter()
+                .map(|code| {
+                    codes.of(*code, |code| {
+                        names.code(rolled.currency_names[code as usize].as_str())
+                    })
+                })
+                .collect()
+        };
+        let mut codes: Vec<u32> = rolled
+            .ordinals
+            .iter()
+            .map(|ordinal| self.periods.code(*ordinal))
+            .collect();
+        self.steps[0].combine(&mut groups, &codes, self.currencies.len(), self.periods.len());
+        for (d, (names, of)) in rolled.keys.iter().enumerate() {
+            let mut known = Codes::new(names.len());
+            codes.clear();
+            let mine = &mut self.names[d];
+            codes.extend(
+                of.iter()
+                    .map(|code| known.of(*code, |code| mine.code(names.value(code as usize)))),
+            );
+            let n_left = self.steps[d].len();
+            self.steps[d + 1].combine(&mut groups, &codes, n_left, self.names[d].len());
+        }
+        self.grow_groups();
+        for (group, charges) in groups.iter().zip(rolled.charges) {
+            self.charges[*group as usize] += charges;
+        }
+        self.costs
+            .add_narrow(&groups, rolled.mantissas, rolled.scale)
+            .map_err(|o| self.group_overflow(o))?;
+        self.n_used += rolled.n_used;
+        Ok(())
     }
 
     fn grow_groups(&mut self) {

@@ -384,8 +384,10 @@ impl Bill {
         };
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
-                let (mut decoded, n_lines, n_blank) =
-                    shape.visit(chunk, &mut worker.index, Decode(&plan.decode))?;
+                let (mut decoded, n_lines, n_blank) = {
+                    let columns = shape.columns(&plan.decode.columns());
+                    shape.visit(chunk, &mut worker.index, columns, Decode(&plan.decode))?
+                };
                 decoded.counts.blank = n_blank;
                 report.place.lines = Lines::Count(n_lines);
                 take(&mut report, decoded)?;
@@ -458,7 +460,9 @@ impl Bill {
     ) -> Result<ChunkPlace> {
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
-                let ((), n_lines, n_blank) = shape.visit(chunk, &mut worker.index, visitor(&plan.decode))?;
+                let columns = shape.all_columns();
+                let ((), n_lines, n_blank) =
+                    shape.visit(chunk, &mut worker.index, columns, visitor(&plan.decode))?;
                 Ok(ChunkPlace {
                     first_row: None,
                     lines: Lines::Count(n_lines),

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use crate::error::{Error, Result};
 use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::csv::{
-    Chunk, Chunker, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
+    Chunk, Chunker, Columns, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
 use crate::ingest::source::Packing;
@@ -138,15 +138,26 @@ impl CsvShape {
         }
     }
 
+    /// All columns, for visitors that look at every cell.
+    pub(crate) fn all_columns(&self) -> Columns {
+        Columns::all(self.headers.len())
+    }
+
+    /// The columns that a visitor reads; it may look at others, too, at a price.
+    pub(crate) fn columns(&self, wanted: &[usize]) -> Columns {
+        Columns::some(self.headers.len(), wanted)
+    }
+
     /// Hands the cells of a chunk to a visitor; gives its outcome, and the lines and blank lines of the chunk.
     pub(crate) fn visit<V: CellVisitor>(
         &self,
         chunk: &Chunk,
         index: &mut RecordIndex,
+        columns: Columns,
         visitor: V,
     ) -> Result<(V::Out, u64, u64)> {
         let n_columns = self.headers.len();
-        let records = index.index(&chunk.bytes, self.dialect, n_columns)?;
+        let records = index.index(&chunk.bytes, self.dialect, columns)?;
         let mut judged = Judged::new(records.len());
         if !records.all_regular() {
             for row in 0..records.len() {

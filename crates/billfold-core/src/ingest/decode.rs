@@ -7,8 +7,9 @@
 use arrow::array::{Array, ArrayRef, AsArray, MapArray};
 
 use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
-use crate::charge::builder::{MoneyBuilder, TagBuilder, TextBuilder, constant};
+use crate::charge::builder::{MoneyBuilder, TextBuilder, constant};
 use crate::charge::intern::ShortText;
+use crate::charge::tag_sets::TagBuilder;
 use crate::error::Result;
 use crate::ingest::amounts;
 use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, TextArray, lossy};

@@ -7,11 +7,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::charge::batch::{LeftOut, RowCounts, RowFault};
-use crate::charge::builder::TagBuilder;
 use crate::charge::schema::{
     self, BILLING_CURRENCY, BILLING_PERIOD_END, BILLING_PERIOD_START, CHARGE_PERIOD_END, CHARGE_PERIOD_START,
     ColumnKind,
 };
+use crate::charge::tag_sets::TagBuilder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::bill::{Bill, BillPlan, BillStream};
 use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged};

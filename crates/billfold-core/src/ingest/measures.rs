@@ -95,6 +95,19 @@ impl MeasurePlan {
     }
 }
 
+/// A size as a table of one's own writes it, in the unit of its column: `8`, `8 GiB`. None where the text is no
+/// number of such a unit.
+pub(crate) fn size(column: &str, text: &str) -> Option<Amount> {
+    let (number, unit) = number_and_unit(text)?;
+    let meant = Unit::of_column(column);
+    let written = match unit {
+        "" => meant,
+        _ if meant == Unit::Plain => Unit::Plain,
+        unit => Unit::parse(unit)?,
+    };
+    written.convert(Amount::parse(number.as_bytes()).ok()?, meant)
+}
+
 /// `8 GiB` as `8` and `GiB`; None where the text does not begin with a number.
 fn number_and_unit(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();

@@ -4,7 +4,8 @@
 //! `guard` watches what is read, `text` unpacks and decodes them to UTF-8, `formats` says what their
 //! columns mean, `plan` lays a question's hint over them, the carriers (`csv`, `json`, `parquet`) cut
 //! them into chunks and give their cells, `decode` turns cells into batches (numbers beside the cost in `measures`, their `units`), `bill` puts this together
-//! for one file and `scan` for many files on many threads. Nothing here knows questions or answers.
+//! for one file and `scan` for many files on many threads. `table` reads files that are no bills, as text.
+//! Nothing here knows questions or answers.
 
 pub(crate) mod amounts;
 pub mod archive;
@@ -28,6 +29,7 @@ pub(crate) mod plan;
 pub(crate) mod python;
 pub mod scan;
 pub mod source;
+pub mod table;
 pub(crate) mod tags;
 pub(crate) mod text;
 pub(crate) mod units;

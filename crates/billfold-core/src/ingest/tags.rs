@@ -4,7 +4,7 @@
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::charge::builder::TagSink;
+use crate::charge::tag_sets::TagSink;
 use crate::ingest::python;
 
 /// The text is none of the shapes of this module.
@@ -36,6 +36,10 @@ pub(crate) fn parse_tags(
     sink: &mut TagSink<'_>,
 ) -> Result<(), TagsUnreadable> {
     let text = std::str::from_utf8(text).map_err(|_| TagsUnreadable)?.trim();
+    if plain_json(text, sink).is_some() {
+        return Ok(());
+    }
+    sink.clear();
     if let Some(json) = python::as_json(text) {
         return parse_json(&json, sink);
     }
@@ -70,6 +74,46 @@ fn parse_json(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> 
     } else {
         parse_list(text, sink)
     }
+}
+
+/// Reads a JSON list or object of nothing but strings without escapes, as nearly all tags are written.
+///
+/// None, and some tags in the sink, for everything else, sound or not.
+fn plain_json(text: &str, sink: &mut TagSink<'_>) -> Option<()> {
+    let (opened, mut rest) = text.split_at_checked(1)?;
+    let (is_object, close) = match opened {
+        "{" => (true, "}"),
+        "[" => (false, "]"),
+        _ => return None,
+    };
+    if rest == close {
+        return Some(());
+    }
+    loop {
+        let (key, after) = plain_string(rest)?;
+        rest = after;
+        if is_object {
+            let (value, after) = plain_string(after.strip_prefix(':')?.trim_start_matches(' '))?;
+            sink.push(key, Some(value));
+            rest = after;
+        } else {
+            sink.push(key, None);
+        }
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more.trim_start_matches(' '),
+            None => return (rest == close).then_some(()),
+        }
+    }
+}
+
+/// A JSON string without escapes, and what follows it.
+fn plain_string(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix('"')?;
+    let end = inner
+        .bytes()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+    let after = inner[end..].strip_prefix('"')?;
+    Some((&inner[..end], after))
 }
 
 fn push_pair(pair: &str, between: &str, sink: &mut TagSink<'_>) {
@@ -165,7 +209,7 @@ pub(crate) fn members(text: &str) -> Option<Vec<(String, &RawValue)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::charge::builder::TagBuilder;
+    use crate::charge::tag_sets::TagBuilder;
     use arrow::array::AsArray;
 
     #[track_caller]

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use chrono_tz::Tz;
+
 use super::civil::civil_from_days;
+use super::zone::offset_at;
 use super::{MICROS_PER_DAY, MICROS_PER_SECOND};
 
 /// An instant (UTC microseconds) as `2024-03-01T00:00:00Z`.
@@ -23,6 +26,15 @@ pub fn format_instant(instant: i64) -> String {
     }
     text.push('Z');
     text
+}
+
+/// The wall clock of a zone at an instant, to the second: `2024-03-01 08:00:00`. A fraction is cut off.
+pub fn format_wall(instant: i64, zone: Tz) -> String {
+    let local = instant.saturating_add(offset_at(zone, instant) * MICROS_PER_SECOND);
+    let seconds = local.rem_euclid(MICROS_PER_DAY) / MICROS_PER_SECOND;
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let day = date(local.div_euclid(MICROS_PER_DAY));
+    format!("{day} {hour:02}:{minute:02}:{second:02}")
 }
 
 /// A day number as `2024-03-01`.
@@ -73,6 +85,25 @@ mod tests {
         for instant in [i64::MIN, i64::MAX] {
             assert!(format_instant(instant).ends_with('Z'));
         }
+    }
+
+    #[test]
+    fn a_wall_clock_is_that_of_its_zone() {
+        for (instant, zone, text) in [
+            (1_709_251_200_000_000, Tz::Asia__Shanghai, "2024-03-01 08:00:00"),
+            (1_709_251_199_999_999, Tz::UTC, "2024-02-29 23:59:59"),
+            (
+                1_709_251_200_000_000,
+                Tz::America__New_York,
+                "2024-02-29 19:00:00",
+            ),
+        ] {
+            assert_eq!(format_wall(instant, zone), text);
+        }
+        assert_eq!(
+            format_wall(i64::MAX, Tz::UTC).len(),
+            "294247-01-10 04:00:54".len()
+        );
     }
 
     #[test]

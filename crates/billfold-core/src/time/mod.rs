@@ -20,7 +20,7 @@ pub use bounds::{parse_bound, parse_period};
 pub use calendar::{Calendar, Period};
 pub use chrono::{Month, Weekday};
 pub use chrono_tz::Tz;
-pub use format::format_instant;
+pub use format::{format_instant, format_wall};
 pub use granularity::{Granularity, parse_month, parse_weekday};
 pub use lookup::PeriodLookup;
 pub use parse::{DateOrder, TimeError, TimeRules, parse_cell, parse_instant, parse_zulu};

@@ -10,7 +10,7 @@
 
 use std::arch::x86_64::{
     __m256i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm256_cmpeq_epi8,
-    _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8,
+    _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8, _pdep_u64,
 };
 
 use super::chunker::BorderScan;
@@ -52,6 +52,12 @@ impl Block for Wide {
     }
 
     #[inline(always)]
+    fn nth_bit(bits: u64, n: u32) -> u32 {
+        // SAFETY: as above.
+        unsafe { nth_bit(bits, n) }
+    }
+
+    #[inline(always)]
     fn prefix_xor(x: u64) -> u64 {
         // SAFETY: as above.
         unsafe { prefix_xor(x) }
@@ -81,6 +87,13 @@ fn eq(block: Wide, byte: u8) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
+/// The bit is deposited at the place of the n-th set bit of the mask.
+#[inline]
+#[target_feature(enable = "bmi2")]
+fn nth_bit(bits: u64, n: u32) -> u32 {
+    _pdep_u64(1_u64.wrapping_shl(n), bits).trailing_zeros()
+}
+
 /// A product without carries by all ones adds up, bit by bit, all bits from the lowest on.
 #[inline]
 #[target_feature(enable = "pclmulqdq")]
@@ -94,6 +107,17 @@ pub(super) fn by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool>
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
     fn compiled<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
         fill.by_blocks_of::<Wide, QUOTES>()
+    }
+    debug_assert!(detected());
+    // SAFETY: the only caller asks `detected()` first.
+    unsafe { compiled::<QUOTES>(fill) }
+}
+
+/// [`Fill::some_by_blocks`], where [`detected`] said yes.
+pub(super) fn some_by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
+    fn compiled<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
+        fill.some_by_blocks_of::<Wide, QUOTES>()
     }
     debug_assert!(detected());
     // SAFETY: the only caller asks `detected()` first.

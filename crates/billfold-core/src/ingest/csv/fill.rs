@@ -14,6 +14,8 @@ pub(super) struct Fill<'a> {
     bytes: &'a [u8],
     dialect: Dialect,
     n_columns: usize,
+    /// Ends that each record has in `ends`, where all are regular.
+    n_kept: usize,
     /// Used part of `index.ends`.
     n_ends: usize,
     /// Start of the record being filled, and the place of its first field in `ends`.
@@ -28,17 +30,14 @@ pub(super) struct Fill<'a> {
 }
 
 impl<'a> Fill<'a> {
-    pub(super) fn new(
-        index: &'a mut RecordIndex,
-        bytes: &'a [u8],
-        dialect: Dialect,
-        n_columns: usize,
-    ) -> Self {
+    pub(super) fn new(index: &'a mut RecordIndex, bytes: &'a [u8], dialect: Dialect) -> Self {
+        let n_columns = index.columns.n();
         let mut fill = Fill {
             index,
             bytes,
             dialect,
             n_columns,
+            n_kept: n_columns,
             n_ends: 0,
             start: 0,
             first: 0,
@@ -103,9 +102,75 @@ impl<'a> Fill<'a> {
             return None;
         }
         self.n_lines = masks.n_lines as u64;
-        self.even = self.records_by_count(masks.n_record_ends);
+        self.even = self.records_by_count(masks.n_record_ends, self.n_ends);
         if !self.even {
             self.records_by_line_end();
+        }
+        Some(bytes.is_ascii())
+    }
+
+    /// Whether there are ends that need not be kept.
+    pub(super) fn keeps_some(&self) -> bool {
+        self.index.columns.kept().is_some()
+    }
+
+    /// Indexes by masks, and keeps the ends alone that the columns ask for. Says whether all bytes are ASCII,
+    /// or None, and nothing is kept, where a record is not regular.
+    pub(super) fn some_by_blocks<const QUOTES: bool>(&mut self) -> Option<bool> {
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::detected() {
+            return super::avx2::some_by_blocks::<QUOTES>(self);
+        }
+        self.some_by_blocks_of::<Portable, QUOTES>()
+    }
+
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    pub(super) fn some_by_blocks_of<B: Block, const QUOTES: bool>(&mut self) -> Option<bool> {
+        let bytes = self.bytes;
+        let columns = std::mem::take(&mut self.index.columns);
+        let mut kept = Kept {
+            ends: Offsets {
+                room: std::mem::take(&mut self.index.ends),
+                len: 0,
+            },
+            fields: columns.kept().unwrap_or_default(),
+            n_columns: columns.n(),
+            n_seen: 0,
+            place: 0,
+            before: 0,
+        };
+        let mut masks = Masks::new(self.dialect);
+        let (blocks, tail) = bytes.as_chunks::<BLOCK>();
+        let mut base = 0;
+        let mut regular = true;
+        for block in blocks {
+            let block = B::new(block);
+            let Some(structural) = masks.next::<QUOTES, B>(block, !0, bytes, base) else {
+                regular = false;
+                break;
+            };
+            kept.push::<B>(base, structural, bytes.len());
+            base = base.wrapping_add(BLOCK);
+        }
+        if regular && !tail.is_empty() {
+            let block = B::partial(tail);
+            match masks.next::<QUOTES, B>(block, below(tail.len()), bytes, base) {
+                Some(structural) => kept.push::<B>(base, structural, bytes.len()),
+                None => regular = false,
+            }
+        }
+        let Kept { ends, n_seen, .. } = kept;
+        self.n_ends = ends.len;
+        self.index.ends = ends.room;
+        self.n_kept = columns.kept().map_or(0, <[u32]>::len);
+        self.index.columns = columns;
+        self.n_lines = masks.n_lines as u64;
+        self.even = regular && masks.inside == 0 && self.records_by_count(masks.n_record_ends, n_seen);
+        if !self.even {
+            self.reset();
+            self.n_kept = self.n_columns;
+            return None;
         }
         Some(bytes.is_ascii())
     }
@@ -114,21 +179,23 @@ impl<'a> Fill<'a> {
     ///
     /// When each of these records ends at a line end, and the chunk has no line end besides, then every
     /// record is regular, none is blank, and no line end was looked for in vain.
-    fn records_by_count(&mut self, n_records: usize) -> bool {
-        let (bytes, n_columns) = (self.bytes, self.n_columns);
+    ///
+    /// `n_fields` are in the chunk; of each record's ends `n_kept` are at hand, the last one among them.
+    fn records_by_count(&mut self, n_records: usize, n_fields: usize) -> bool {
+        let (bytes, n_columns, n_kept) = (self.bytes, self.n_columns, self.n_kept);
         let newline = self.dialect.newline();
         let ends = &self.index.ends[..self.n_ends];
         if n_columns == 0
             || bytes.last() != Some(&newline)
-            || n_records.checked_mul(n_columns) != Some(ends.len())
+            || n_records.checked_mul(n_columns) != Some(n_fields)
         {
             return false;
         }
         let entries = &mut self.index.entries;
         entries.reserve(n_records);
         let (mut start, mut first) = (0, 0);
-        for record in ends.chunks_exact(n_columns) {
-            let end = record[n_columns - 1];
+        for record in ends.chunks_exact(n_kept) {
+            let end = record[n_kept - 1];
             if bytes[end as usize] != newline {
                 entries.clear();
                 return false;
@@ -140,7 +207,7 @@ impl<'a> Fill<'a> {
                 flags: 0,
             });
             start = end.wrapping_add(1);
-            first = first.wrapping_add(n_columns as u32);
+            first = first.wrapping_add(n_kept as u32);
         }
         true
     }
@@ -235,7 +302,7 @@ impl<'a> Fill<'a> {
             entries: &index.entries,
             faults: &index.faults,
             dialect: self.dialect,
-            n_columns: self.n_columns,
+            columns: &index.columns,
             n_lines: self.n_lines,
             n_blank: self.n_blank,
             blank_bytes: self.blank_bytes,
@@ -283,6 +350,51 @@ impl Offsets {
             }
             rest = more;
         }
+    }
+}
+
+/// The ends that the columns ask for.
+struct Kept<'a> {
+    ends: Offsets,
+    /// The fields of a record whose ends are kept.
+    fields: &'a [u32],
+    n_columns: usize,
+    /// Field ends met so far, kept or not, and how many of them came before this record.
+    n_seen: usize,
+    before: usize,
+    /// Which of `fields` comes next.
+    place: usize,
+}
+
+impl Kept<'_> {
+    #[expect(
+        clippy::inline_always,
+        reason = "out of line, the state of the loop goes through memory"
+    )]
+    #[inline(always)]
+    fn push<B: Block>(&mut self, base: usize, bits: u64, n_bytes: usize) {
+        let until = self.n_seen.wrapping_add(bits.count_ones() as usize);
+        let ends = &mut self.ends;
+        if ends.room.len() < ends.len.wrapping_add(BLOCK) {
+            ends.room = grow(std::mem::take(&mut ends.room), n_bytes);
+        }
+        let mut room = ends.room[ends.len..].iter_mut();
+        while let Some(field) = self.fields.get(self.place) {
+            let wanted = self.before.wrapping_add(*field as usize);
+            if wanted >= until {
+                break;
+            }
+            if let Some(slot) = room.next() {
+                *slot = base as u32 + B::nth_bit(bits, wanted.wrapping_sub(self.n_seen) as u32);
+            }
+            ends.len = ends.len.wrapping_add(1);
+            self.place = self.place.wrapping_add(1);
+            if self.place == self.fields.len() {
+                self.place = 0;
+                self.before = self.before.wrapping_add(self.n_columns);
+            }
+        }
+        self.n_seen = until;
     }
 }
 

@@ -15,6 +15,15 @@ pub(super) trait Block: Copy {
     /// The bytes that equal `byte`.
     fn eq(self, byte: u8) -> u64;
 
+    /// The place of set bit `n`, from 0; `n` must be below the number of set bits.
+    #[inline]
+    fn nth_bit(mut bits: u64, n: u32) -> u32 {
+        for _ in 0..n {
+            bits &= bits.wrapping_sub(1);
+        }
+        bits.trailing_zeros()
+    }
+
     /// [`prefix_xor`], as this machine does it best.
     fn prefix_xor(x: u64) -> u64 {
         prefix_xor(x)

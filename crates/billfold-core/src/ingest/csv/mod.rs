@@ -14,6 +14,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod chunker;
+mod columns;
 mod fill;
 mod mask;
 mod records;
@@ -23,6 +24,7 @@ mod sniff;
 mod tests;
 
 pub use chunker::{Chunk, Chunker};
+pub use columns::Columns;
 pub use records::{Field, RecordIndex, RecordRef, RecordStatus, Records};
 pub use sniff::{Encoding, HeaderShape, ParsedRecord, parse_record, sniff_header};
 

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::columns::Columns;
 use super::fill::Fill;
 use super::{Dialect, Malformed, QUOTE};
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ pub struct RecordIndex {
     pub(super) entries: Vec<Entry>,
     /// The first fault of each malformed record, in order.
     pub(super) faults: Vec<Fault>,
+    pub(super) columns: Columns,
 }
 
 /// One record.
@@ -27,7 +29,7 @@ pub struct RecordIndex {
 pub(super) struct Entry {
     /// Offset of its first byte.
     pub(super) start: u32,
-    /// Where the end of its first field stands in `ends`.
+    /// Where the first end kept of it stands in `ends`.
     pub(super) first: u32,
     pub(super) n_fields: u32,
     pub(super) flags: u32,
@@ -50,12 +52,13 @@ pub struct Records<'a> {
     pub(super) entries: &'a [Entry],
     pub(super) faults: &'a [Fault],
     pub(super) dialect: Dialect,
-    pub(super) n_columns: usize,
+    pub(super) columns: &'a Columns,
     pub(super) n_lines: u64,
     pub(super) n_blank: u64,
     pub(super) blank_bytes: u64,
     pub(super) ascii: bool,
-    /// Every record is regular and none is blank, so that `ends` holds `n_columns` ends a record.
+    /// Every record is regular and none is blank, so that `ends` holds equally many ends a record: those that
+    /// the columns keep.
     pub(super) even: bool,
 }
 
@@ -131,19 +134,19 @@ impl<'a> Field<'a> {
 
     /// Appends the text of the cell to `out`.
     pub fn unescape_into(&self, out: &mut Vec<u8>) {
-        let mut rest = self.raw;
-        while self.escaped
-            && let Some(at) = memchr::memchr(QUOTE, rest)
-        {
-            out.extend_from_slice(&rest[..=at]);
-            let next = if rest.get(at + 1) == Some(&QUOTE) {
-                at + 2
-            } else {
-                at + 1
-            };
-            rest = &rest[next..];
+        if !self.escaped {
+            out.extend_from_slice(self.raw);
+            return;
         }
-        out.extend_from_slice(rest);
+        out.reserve(self.raw.len());
+        // Quotes of tags stand close together: looking at each byte is faster than searching for them.
+        let mut bytes = self.raw.iter();
+        while let Some(&byte) = bytes.next() {
+            out.push(byte);
+            if byte == QUOTE && bytes.as_slice().first() == Some(&QUOTE) {
+                bytes.next();
+            }
+        }
     }
 }
 
@@ -155,7 +158,7 @@ impl RecordIndex {
 
     /// Finds the records and fields of `bytes`, which begin and end at record borders.
     ///
-    /// `n_columns` is what a regular record has. A line that is empty or holds only spaces and tabs is no
+    /// A regular record has as many fields as `columns` has columns; what it leaves out is found more slowly. A line that is empty or holds only spaces and tabs is no
     /// record but blank, except where there is one column: there it is a record of one field. A line end
     /// at the end of `bytes` opens no further record.
     /// Errors: `limit.record` when `bytes` has 2 GiB or more; a [`super::Chunker`] never hands that out.
@@ -163,7 +166,7 @@ impl RecordIndex {
         &'a mut self,
         bytes: &'a [u8],
         dialect: Dialect,
-        n_columns: usize,
+        columns: Columns,
     ) -> Result<Records<'a>> {
         if bytes.len() > MAX_CHUNK {
             return Err(Error::limit(
@@ -171,10 +174,20 @@ impl RecordIndex {
                 "a chunk of 2 GiB or more cannot be indexed",
             ));
         }
-        let mut fill = Fill::new(self, bytes, dialect, n_columns);
-        let ascii = match memchr::memchr(QUOTE, bytes) {
+        self.columns = columns;
+        let mut fill = Fill::new(self, bytes, dialect);
+        let quoted = memchr::memchr(QUOTE, bytes).is_some();
+        let some = fill.keeps_some().then(|| {
+            if quoted {
+                fill.some_by_blocks::<true>()
+            } else {
+                fill.some_by_blocks::<false>()
+            }
+        });
+        let ascii = match some.flatten() {
+            Some(ascii) => Some(ascii),
+            None if quoted => fill.by_blocks::<true>(),
             None => fill.by_blocks::<false>(),
-            Some(_) => fill.by_blocks::<true>(),
         };
         // A broken rule shows only after part of the chunk is indexed; then all of it is done again by the letter.
         let ascii = ascii.unwrap_or_else(|| fill.by_letter());
@@ -189,7 +202,8 @@ impl RecordIndex {
         dialect: Dialect,
         n_columns: usize,
     ) -> Records<'a> {
-        let mut fill = Fill::new(self, bytes, dialect, n_columns);
+        self.columns = Columns::all(n_columns);
+        let mut fill = Fill::new(self, bytes, dialect);
         let ascii = fill.by_letter();
         fill.finish(ascii)
     }
@@ -226,7 +240,7 @@ impl<'a> Records<'a> {
         if self.even {
             return true;
         }
-        let n_columns = self.n_columns as u32;
+        let n_columns = self.columns.n() as u32;
         self.faults.is_empty() && self.entries.iter().all(|entry| entry.n_fields == n_columns)
     }
 
@@ -257,7 +271,7 @@ impl<'a> Records<'a> {
                 offset: offset as usize,
             };
         }
-        if entry.n_fields as usize == self.n_columns {
+        if entry.n_fields as usize == self.columns.n() {
             RecordStatus::Regular
         } else {
             RecordStatus::FieldCount
@@ -275,16 +289,24 @@ impl<'a> Records<'a> {
         let entry = &self.entries[r];
         let n_fields = entry.n_fields as usize;
         assert!(j < n_fields, "record {r} has {n_fields} fields");
-        let slot = entry.first as usize + j;
-        let start = if j == 0 {
-            entry.start as usize
-        } else {
-            self.ends[slot - 1] as usize + 1
+        let start = |before: usize| match j {
+            0 => entry.start as usize,
+            _ => self.ends[before] as usize + 1,
         };
-        let mut raw = &self.bytes[start..self.ends[slot] as usize];
-        if j + 1 == n_fields {
-            raw = &self.bytes[start..self.text_end(*entry)];
-        }
+        let first = entry.first as usize;
+        let range = if !self.keeps_some() {
+            let slot = first + j;
+            start(slot.wrapping_sub(1))..self.ends[slot] as usize
+        } else if let Some((before, own)) = self.columns.places(j) {
+            start(first + before)..self.ends[first + own] as usize
+        } else {
+            self.walk_to(entry, j)
+        };
+        let raw = if j + 1 == n_fields {
+            &self.bytes[range.start..self.text_end(*entry)]
+        } else {
+            &self.bytes[range]
+        };
         Field::new(raw)
     }
 
@@ -292,23 +314,30 @@ impl<'a> Records<'a> {
     /// bytes of the chunk from the first one of `Field::raw` on. Says whether it did.
     #[inline]
     pub fn each_field(&self, j: usize, mut f: impl FnMut(usize, Field<'a>, &'a [u8])) -> bool {
-        if !self.even || j >= self.n_columns {
+        let n_columns = self.columns.n();
+        if !self.even || j >= n_columns {
             return false;
         }
-        let last = self.n_columns - 1;
+        let (n_kept, places) = match self.columns.kept() {
+            Some(kept) if self.keeps_some() => (kept.len(), self.columns.places(j)),
+            _ => (n_columns, Some((j.saturating_sub(1), j))),
+        };
+        let Some((before, own)) = places else {
+            return false;
+        };
         let mut record_start = 0;
-        for (r, ends) in self.ends.chunks_exact(self.n_columns).enumerate() {
+        for (r, ends) in self.ends.chunks_exact(n_kept).enumerate() {
             let start = if j == 0 {
                 record_start
             } else {
-                (ends[j - 1] as usize).wrapping_add(1)
+                (ends[before] as usize).wrapping_add(1)
             };
-            let end = if j == last {
+            let end = if j + 1 == n_columns {
                 self.text_end(self.entries[r])
             } else {
-                ends[j] as usize
+                ends[own] as usize
             };
-            record_start = (ends[last] as usize).wrapping_add(1);
+            record_start = (ends[n_kept - 1] as usize).wrapping_add(1);
             let rest = &self.bytes[start..];
             let raw = &rest[..end.wrapping_sub(start)];
             if raw.first() == Some(&QUOTE) {
@@ -335,7 +364,7 @@ impl<'a> Records<'a> {
     /// The bytes of record `r` with its line end. These and the blank lines make up the whole chunk.
     pub fn span(&self, r: usize) -> Range<usize> {
         let entry = self.entries[r];
-        let end = self.ends[entry.first as usize + entry.n_fields as usize - 1] as usize;
+        let end = self.last_end(entry);
         entry.start as usize..(end + 1).min(self.bytes.len())
     }
 
@@ -373,8 +402,41 @@ impl<'a> Records<'a> {
     }
 
     #[inline]
+    fn keeps_some(&self) -> bool {
+        self.even && self.columns.kept().is_some()
+    }
+
+    /// Offset of the end of a record's last field.
+    #[inline]
+    fn last_end(&self, entry: Entry) -> usize {
+        let n_kept = match self.columns.kept() {
+            Some(kept) if self.even => kept.len(),
+            _ => entry.n_fields as usize,
+        };
+        self.ends[entry.first as usize + n_kept - 1] as usize
+    }
+
+    /// The bytes of field `j` of a well-formed record whose ends were not kept.
+    #[cold]
+    fn walk_to(&self, entry: &Entry, j: usize) -> Range<usize> {
+        let (from, end) = (entry.start as usize, self.last_end(*entry));
+        let (mut start, mut n, mut inside) = (from, 0, false);
+        for (at, &byte) in self.bytes[from..end].iter().enumerate() {
+            inside ^= byte == QUOTE;
+            if byte == self.dialect.delimiter && !inside {
+                if n == j {
+                    return start..from + at;
+                }
+                n += 1;
+                start = from + at + 1;
+            }
+        }
+        start..end
+    }
+
+    #[inline]
     fn text_end(&self, entry: Entry) -> usize {
-        let end = self.ends[entry.first as usize + entry.n_fields as usize - 1] as usize;
+        let end = self.last_end(entry);
         let crlf = !self.dialect.cr_only && end > entry.start as usize && self.bytes[end - 1] == b'\r';
         if crlf { end - 1 } else { end }
     }

@@ -3,7 +3,7 @@
 //! Only findings; nothing is decided here. The caller shows a delimiter before it is used.
 
 use super::scalar::{self, Event};
-use super::{Dialect, Malformed, QUOTE, RecordIndex};
+use super::{Columns, Dialect, Malformed, QUOTE, RecordIndex};
 
 /// How the text is encoded, as far as the first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +147,7 @@ pub fn parse_record(bytes: &[u8], dialect: Dialect) -> Option<ParsedRecord> {
     let len = (end + 1).min(bytes.len());
     let mut index = RecordIndex::new();
     // With one column nothing is blank; the count of fields is not looked at here.
-    let records = index.index(&bytes[..len], dialect, 1).ok()?;
+    let records = index.index(&bytes[..len], dialect, Columns::all(1)).ok()?;
     if records.is_empty() {
         return None;
     }

@@ -82,7 +82,9 @@ fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, ste
         line += lines_in(&chunk.bytes, dialect.newline());
         offset += chunk.bytes.len() as u64;
 
-        let records = index.index(&chunk.bytes, dialect, n_columns).unwrap();
+        let records = index
+            .index(&chunk.bytes, dialect, Columns::all(n_columns))
+            .unwrap();
         let found = rows_of(&records, chunk.first_line);
         let slow = by_letter.index_by_letter(&chunk.bytes, dialect, n_columns);
         assert_eq!(
@@ -213,7 +215,9 @@ fn check_faults(input: &str, faults: &[(&'static str, u64)], n_good: usize) {
 #[test]
 fn a_record_with_fewer_or_more_fields_is_told_from_a_regular_one() {
     let mut index = RecordIndex::new();
-    let records = index.index(b"1,2\n3\n4,5,6\n7,8\n", Dialect::COMMA, 2).unwrap();
+    let records = index
+        .index(b"1,2\n3\n4,5,6\n7,8\n", Dialect::COMMA, Columns::all(2))
+        .unwrap();
     let statuses: Vec<_> = (0..records.len()).map(|r| records.status(r)).collect();
     assert_eq!(
         statuses,
@@ -237,7 +241,9 @@ fn short_and_long_records_that_make_up_for_each_other_are_not_regular() {
         ("1,2,3\n4\n", 2, vec![3, 1]),
         ("1,2\n3,4\n", 4, vec![2, 2]),
     ] {
-        let records = index.index(input.as_bytes(), Dialect::COMMA, n_columns).unwrap();
+        let records = index
+            .index(input.as_bytes(), Dialect::COMMA, Columns::all(n_columns))
+            .unwrap();
         assert_eq!(
             (0..records.len())
                 .map(|r| records.record(r).n_fields)
@@ -245,7 +251,7 @@ fn short_and_long_records_that_make_up_for_each_other_are_not_regular() {
             n_fields
         );
     }
-    let records = index.index(b"1,2\n", Dialect::COMMA, 0).unwrap();
+    let records = index.index(b"1,2\n", Dialect::COMMA, Columns::all(0)).unwrap();
     assert_eq!(records.status(0), RecordStatus::FieldCount);
 }
 
@@ -326,7 +332,7 @@ fn in_one_column_an_empty_line_is_an_empty_cell() {
 #[test]
 fn an_empty_quoted_cell_is_told_from_an_empty_one() {
     let mut index = RecordIndex::new();
-    let records = index.index(b"\"\",\n", Dialect::COMMA, 2).unwrap();
+    let records = index.index(b"\"\",\n", Dialect::COMMA, Columns::all(2)).unwrap();
     assert_eq!(
         records.field(0, 0),
         Field {
@@ -350,7 +356,12 @@ fn nothing_is_no_chunk_and_a_mark_alone_is_nothing() {
     assert_eq!(chunks(b"", Dialect::COMMA, 64, 64), []);
     assert_eq!(chunks(b"\xef\xbb\xbf", Dialect::COMMA, 64, 64), []);
     let mut index = RecordIndex::new();
-    assert!(index.index(b"", Dialect::COMMA, 3).unwrap().is_empty());
+    assert!(
+        index
+            .index(b"", Dialect::COMMA, Columns::all(3))
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -428,13 +439,15 @@ fn a_reader_that_fails_is_an_io_error() {
 fn records_that_are_not_utf8_are_named_with_the_first_bad_byte() {
     let mut index = RecordIndex::new();
     let bytes = b"caf\xc3\xa9,1\nx,\xff\ny,2\nz,\xc3\n";
-    let records = index.index(bytes, Dialect::COMMA, 2).unwrap();
+    let records = index.index(bytes, Dialect::COMMA, Columns::all(2)).unwrap();
     assert!(!records.is_ascii());
     assert_eq!(records.invalid_utf8(), [(1, 10), (3, 18)]);
-    let records = index.index("é,1\n".as_bytes(), Dialect::COMMA, 2).unwrap();
+    let records = index
+        .index("é,1\n".as_bytes(), Dialect::COMMA, Columns::all(2))
+        .unwrap();
     assert_eq!(records.invalid_utf8(), []);
     // A NUL is a byte like any other.
-    let records = index.index(b"a\0b,1\n", Dialect::COMMA, 2).unwrap();
+    let records = index.index(b"a\0b,1\n", Dialect::COMMA, Columns::all(2)).unwrap();
     assert_eq!(records.field(0, 0).raw, b"a\0b");
 }
 
@@ -668,8 +681,51 @@ fn table_text() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Records of equally many cells.
+fn even_table() -> impl Strategy<Value = Vec<u8>> {
+    let cell = prop_oneof![
+        6 => Just(String::new()),
+        6 => "[a-z0-9é]{1,9}",
+        1 => "\"([a-z,\n]|\"\"){0,20}\"",
+    ];
+    (1_usize..24).prop_flat_map(move |n| {
+        let row = prop::collection::vec(cell.clone(), n..=n).prop_map(|cells| cells.join(",") + "\n");
+        prop::collection::vec(row, 0..30).prop_map(|rows| rows.concat().into_bytes())
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_an_index_leaves_out_changes_no_field(
+        bytes in prop_oneof![1 => table_text(), 3 => even_table()],
+        wanted in prop::collection::vec(0_usize..24, 0..4),
+        crlf in any::<bool>(),
+    ) {
+        let n_columns = 1 + bytes.split(|byte| *byte == b'\n').next().unwrap().iter().filter(|b| **b == b',').count();
+        let bytes = if crlf { String::from_utf8(bytes).unwrap().replace('\n', "\r\n").into_bytes() } else { bytes };
+        let (mut all, mut some) = (RecordIndex::new(), RecordIndex::new());
+        let all = all.index(&bytes, Dialect::COMMA, Columns::all(n_columns)).unwrap();
+        let some = some.index(&bytes, Dialect::COMMA, Columns::some(n_columns, &wanted)).unwrap();
+        prop_assert_eq!(rows_of(&some, 1), rows_of(&all, 1));
+        prop_assert_eq!((some.n_lines(), some.n_blank(), some.is_ascii()), (all.n_lines(), all.n_blank(), all.is_ascii()));
+        for r in 0..all.len() {
+            prop_assert_eq!(some.record(r), all.record(r));
+            prop_assert_eq!(some.span(r), all.span(r));
+        }
+        for column in 0..n_columns {
+            let mut given = 0;
+            for records in [&some, &all] {
+                let done = records.each_field(column, |r, field, rest| {
+                    given += 1;
+                    assert_eq!(field, all.field(r, column));
+                    assert!(rest.starts_with(field.raw));
+                });
+                assert!(done || given == 0);
+            }
+        }
+    }
 
     #[test]
     fn any_bytes_read_as_the_reference_says_in_any_chunks(
@@ -734,7 +790,9 @@ fn scan_speed() {
             };
             cutting += start.elapsed();
             let start = Instant::now();
-            let records = index.index(&chunk.bytes, Dialect::COMMA, 16).unwrap();
+            let records = index
+                .index(&chunk.bytes, Dialect::COMMA, Columns::all(16))
+                .unwrap();
             indexing += start.elapsed();
             assert!(records.all_regular() && records.is_ascii());
             let start = Instant::now();

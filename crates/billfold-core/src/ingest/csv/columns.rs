@@ -1,0 +1,68 @@
+//! Which field ends an index keeps, where only some columns will be read.
+
+/// The columns of a file that will be read.
+///
+/// A record of 190 fields has 190 ends; a question reads eight of the fields. The index of a regular chunk
+/// then keeps the ends on both sides of those, and the end of the record.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    /// Columns of the file.
+    n: usize,
+    /// The fields whose ends are kept, ascending; the last field of a record is the last of them.
+    kept: Vec<u32>,
+    /// Per column, the places in `kept` of the end before it (its own for the first column) and of its own.
+    places: Vec<Option<(u32, u32)>>,
+}
+
+impl Columns {
+    /// All `n` columns of a file.
+    pub fn all(n: usize) -> Self {
+        Columns {
+            n,
+            ..Columns::default()
+        }
+    }
+
+    /// Some of the `n` columns of a file. Where that spares little it is as good as all of them.
+    pub fn some(n: usize, wanted: &[usize]) -> Self {
+        let mut kept: Vec<u32> = wanted
+            .iter()
+            .filter(|column| **column < n)
+            .flat_map(|column| [column.checked_sub(1), Some(*column)])
+            .flatten()
+            .chain(n.checked_sub(1))
+            .map(|field| field as u32)
+            .collect();
+        kept.sort_unstable();
+        kept.dedup();
+        // Picking one bit out of a mask costs about as much as taking three bits in turn.
+        if kept.len() * 3 > n {
+            return Columns::all(n);
+        }
+        let place = |field: usize| kept.binary_search(&(field as u32)).ok().map(|place| place as u32);
+        let places = (0..n)
+            .map(|column| {
+                let own = place(column)?;
+                Some((if column == 0 { own } else { place(column - 1)? }, own))
+            })
+            .collect();
+        Columns { n, kept, places }
+    }
+
+    /// Columns of the file.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The fields whose ends are kept; None for all of them.
+    pub(super) fn kept(&self) -> Option<&[u32]> {
+        (!self.kept.is_empty()).then_some(&self.kept)
+    }
+
+    /// Where the ends before and behind a column stand among those kept of a record; None where one does not.
+    #[inline]
+    pub(super) fn places(&self, column: usize) -> Option<(usize, usize)> {
+        let (before, own) = (*self.places.get(column)?)?;
+        Some((before as usize, own as usize))
+    }
+}
