@@ -7,7 +7,7 @@
 //! of file, `convert` an answer before and after a conversion, `explain` a cell with its charges, `laws` the answers with each other,
 //! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
 //! examples, `wire` calls their actions; `serve` is the server over
-//! sockets; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
+//! sockets; `reports` pivots, frames and SQL, `runs` files of reports; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,6 +33,7 @@ mod catalogue_f;
 mod catalogue_g;
 mod catalogue_i;
 mod catalogue_j;
+mod catalogue_k;
 mod catalogue_l;
 mod catalogue_m;
 mod catalogue_n;
@@ -52,6 +53,8 @@ mod oracles_formats;
 mod packs;
 mod pages;
 mod projects;
+mod reports;
+mod runs;
 mod serve;
 mod spill;
 mod support;
