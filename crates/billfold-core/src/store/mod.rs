@@ -10,6 +10,8 @@ mod cube;
 mod load;
 mod packed;
 mod profile;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
