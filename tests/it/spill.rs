@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use crate::asked::{self, Cut};
-use crate::support::{Folder, asking, bill, child, command, costing, parent};
+use crate::support::{Folder, asking, bill, child, command, parent};
 
 /// So many bytes, with temporary files in the folder.
 fn memory(bytes: u64, folder: &Folder) -> Memory {
@@ -234,8 +234,16 @@ fn a_table_of_more_groups_than_the_memory_holds_is_refused() {
 #[test]
 fn a_sum_that_leaves_256_bits_names_its_group_from_disk_too() {
     let folder = Folder::new();
-    let mut rows = vec![costing("0.00000000000000000000000000000000000001")];
-    rows.extend((0..12).map(|_| costing(&"9".repeat(38))));
+    // Others balance the group, so that nothing but its own sum leaves the range.
+    let row = |resource: &str, cost: &str| {
+        format!("2024-03-01T00:00:00Z,2024-03-02T00:00:00Z,{cost},USD,{resource}")
+    };
+    let nines = "9".repeat(38);
+    let mut rows = vec![row("large", "0.00000000000000000000000000000000000001")];
+    for i in 0..12 {
+        rows.push(row("large", &nines));
+        rows.push(row(&format!("other-{}", i / 2), &format!("-{nines}")));
+    }
     let files = [folder.put("bill.csv", bill(&rows))];
     let query = asking("resource_id", "daily");
     let cut = Cut {
@@ -245,6 +253,12 @@ fn a_sum_that_leaves_256_bits_names_its_group_from_disk_too() {
     let expected = dataset::sums(&files, query.clone(), cut.options()).unwrap_err();
     let found = dataset::sums(&files, query, within(0, &folder, cut)).unwrap_err();
     assert_eq!(expected.kind().code(), "num.overflow");
+    assert!(
+        expected
+            .to_string()
+            .contains("resource_id=large, 2024-03-01, USD"),
+        "{expected}"
+    );
     assert_eq!(found.to_string(), expected.to_string());
 }
 

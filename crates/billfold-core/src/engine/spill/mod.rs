@@ -184,7 +184,7 @@ pub(super) fn finish(mut states: Vec<Sums>) -> Result<Finished> {
     };
     let in_key_order = query.order.by == OrderBy::Key && !query.order.descending;
     let is_last = in_key_order && query.top.is_none();
-    let merged = work.merged(runs, is_last)?;
+    let merged = work.merged(&runs, is_last)?;
     let mut n_groups = merged.n_groups;
     let mut run = merged.run;
     let mut sorted_by = stored::SortKey::default();

@@ -73,11 +73,11 @@ impl Work<'_> {
     }
 
     /// Adds up what is the same in all runs, and fills in periods without a charge.
-    pub(super) fn merged(&self, runs: Vec<Run>, paged: bool) -> Result<Merged> {
+    pub(super) fn merged(&self, runs: &[Run], paged: bool) -> Result<Merged> {
         let plan = self.plan;
         let mut met = Met::default();
         let fill: Option<BTreeSet<i64>> = if plan.query.fill {
-            self.each(&runs, &mut |record| {
+            self.each(runs, &mut |record| {
                 met.ordinals.insert(key::tail(&record.key)?.0.into());
                 Ok(())
             })?;
@@ -92,7 +92,7 @@ impl Work<'_> {
         let mut groups: BTreeMap<Currency, ExactSum> = BTreeMap::new();
         let mut page = self.page(paged)?;
         let mut filled = Filled::default();
-        self.each(&runs, &mut |record| {
+        self.each(runs, &mut |record| {
             let (ordinal, currency) = key::tail(&record.key)?;
             if fill.is_none() {
                 met.ordinals.insert(ordinal.into());
@@ -259,33 +259,20 @@ impl Work<'_> {
         let is_others = record.key.first() == OTHERS.first() && self.plan.query.top.is_some();
         out.clear();
         out.push(u8::from(is_others));
-        let begin = |out: &Vec<u8>| out.len();
-        let turn_from = match order.by {
-            OrderBy::Key => {
-                let from = begin(out);
-                out.extend_from_slice(&record.key);
-                from
-            }
-            OrderBy::Period => {
-                let from = begin(out);
-                out.extend_from_slice(&(ordinal as u32 ^ 1 << 31).to_be_bytes());
-                from
-            }
-            OrderBy::Charges => {
-                let from = begin(out);
-                out.extend_from_slice(&record.charges.to_be_bytes());
-                from
-            }
-            OrderBy::Cost => {
-                let mut letters = [0; 3];
-                let text = currency.as_str().as_bytes();
-                letters[..text.len()].copy_from_slice(text);
-                out.extend_from_slice(&letters);
-                let from = begin(out);
-                key::push_cost(out, &record.cost);
-                from
-            }
-        };
+        // Of costs, those of a currency stand together in either direction.
+        if order.by == OrderBy::Cost {
+            let mut letters = [0; 3];
+            let text = currency.as_str().as_bytes();
+            letters[..text.len()].copy_from_slice(text);
+            out.extend_from_slice(&letters);
+        }
+        let turn_from = out.len();
+        match order.by {
+            OrderBy::Key => out.extend_from_slice(&record.key),
+            OrderBy::Period => out.extend_from_slice(&(ordinal as u32 ^ 1 << 31).to_be_bytes()),
+            OrderBy::Charges => out.extend_from_slice(&record.charges.to_be_bytes()),
+            OrderBy::Cost => key::push_cost(out, &record.cost),
+        }
         if order.descending {
             out[turn_from..].iter_mut().for_each(|byte| *byte = !*byte);
         }
