@@ -268,8 +268,9 @@ fn money(totals: &Totals) -> String {
     totals
         .iter()
         .filter(|(_, sum)| !sum.is_zero())
-        .map(|(currency, sum)| format!("{currency}={sum} "))
-        .collect()
+        .map(|(currency, sum)| format!("{currency}={sum}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn account<T>(answered: &Answered<T>) -> String {

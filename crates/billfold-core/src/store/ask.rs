@@ -393,7 +393,7 @@ impl Store {
         let query = &plan.query;
         let Some(cube) = &self.cube else { return Ok(None) };
         let is_cubic = query.allocation == Allocation::Prorate
-            && query.granularity != Granularity::Hourly
+            && cube.has_periods(query.granularity)
             && query.metric == self.options.metric
             && (query.zone == cube.days.zone || query.granularity == Granularity::Total);
         let Some(span) = cube.span().filter(|_| is_cubic) else {

@@ -3,6 +3,7 @@
 //! Shares of a charge over adjacent days add up to its share over all of them, exactly, so any window of whole days
 //! and any period made of days is a difference of two running sums. A charge counts in every period that it
 //! touches: those that cover the first day of a period with a charge, and those that begin on its later days.
+//! A bill of many resources has more days than charges; then the cells are months.
 
 use rayon::prelude::*;
 
@@ -11,7 +12,7 @@ use super::profile::{Codes, first};
 use crate::engine::group::Pairs;
 use crate::error::{Error, Result};
 use crate::money::{ExactSum, share_between};
-use crate::time::{Calendar, Granularity, PeriodLookup, Tz};
+use crate::time::{Calendar, Granularity, PeriodLookup};
 
 /// What a cube can group and filter by, beside the currency.
 pub(super) const DIMENSIONS: &[&str] = &[
@@ -31,6 +32,7 @@ const MAX_DAYS: u32 = 55_000;
 /// Running sums per key and day.
 #[derive(Debug)]
 pub(super) struct Cube {
+    /// The days of the cells; or months, where days would take too much memory.
     pub(super) days: Calendar,
     /// Decimals of the sums.
     pub(super) scale: u8,
@@ -68,7 +70,7 @@ impl Cube {
     /// Adds up a store; None where that would take more cells than `max_cells`, or more than 128 bits.
     ///
     /// Errors: a bug of ours.
-    pub(super) fn build(columns: &Columns, zone: Tz, max_cells: usize) -> Result<Option<Self>> {
+    pub(super) fn build(columns: &Columns, days: Calendar, max_cells: usize) -> Result<Option<Self>> {
         let profiles = &columns.profiles;
         let n = profiles.len();
         let dimensions: Vec<usize> = DIMENSIONS
@@ -97,7 +99,6 @@ impl Cube {
         let Some(scale) = scale_of(columns) else {
             return Ok(None);
         };
-        let days = Calendar::new(zone, Granularity::Daily);
         let built: Result<Vec<Option<Cells>>> = of_key
             .par_iter()
             .map_init(
@@ -156,6 +157,16 @@ impl Cube {
             first_cell,
             cells,
         }))
+    }
+
+    /// Whether periods of a granularity are made of whole cells.
+    pub(super) fn has_periods(&self, granularity: Granularity) -> bool {
+        use Granularity::{Hourly, Monthly, Quarterly, Total, Yearly};
+        if self.days.granularity == Monthly {
+            matches!(granularity, Monthly | Quarterly | Yearly | Total)
+        } else {
+            granularity != Hourly
+        }
     }
 
     /// Keys.

@@ -24,7 +24,7 @@ use crate::engine::{
 use crate::error::{Error, Result};
 use crate::money::{Currency, Totals};
 use crate::query::{ChargeQuery, CostMetric, FactsQuery, RowsQuery};
-use crate::time::Tz;
+use crate::time::{Calendar, Granularity, Tz};
 
 use ask::Gate;
 use cube::Cube;
@@ -166,7 +166,11 @@ impl Store {
         let answered = ran.answered(&shape.plan, allow)?;
         let (columns, totals) = answered.value.build()?;
         let max_cells = columns.n_rows.saturating_add(1_000_000);
-        let cube = Cube::build(&columns, options.zone, max_cells)?;
+        let cells = |granularity| Cube::build(&columns, Calendar::new(options.zone, granularity), max_cells);
+        let cube = match cells(Granularity::Daily)? {
+            Some(cube) => Some(cube),
+            None => cells(Granularity::Monthly)?,
+        };
         let mut receipt = answered.receipt;
         receipt.cost = CostAccount {
             read: receipt.cost.read,

@@ -10,7 +10,7 @@ use super::*;
 use crate::dataset::Files;
 use crate::engine::write_csv;
 use crate::query::{Allocation, Dimension, Filter};
-use crate::time::{Granularity, Window, format_instant};
+use crate::time::{Window, format_instant};
 
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
@@ -124,7 +124,9 @@ fn shown(answered: &Answered<Answer>) -> String {
     let (rows, cost) = (&answered.receipt.rows, &answered.receipt.cost);
     let money = |totals: &Totals| -> String {
         let some = totals.iter().filter(|(_, sum)| !sum.is_zero());
-        some.map(|(currency, sum)| format!("{currency}={sum} ")).collect()
+        some.map(|(currency, sum)| format!("{currency}={sum}"))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     format!(
         "{}{rows:?} {} used {} filtered {} outside {}",
