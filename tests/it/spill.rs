@@ -252,14 +252,16 @@ fn a_sum_that_leaves_256_bits_names_its_group_from_disk_too() {
     };
     let expected = dataset::sums(&files, query.clone(), cut.options()).unwrap_err();
     let found = dataset::sums(&files, query, within(0, &folder, cut)).unwrap_err();
-    assert_eq!(expected.kind().code(), "num.overflow");
-    assert!(
-        expected
-            .to_string()
-            .contains("resource_id=large, 2024-03-01, USD"),
-        "{expected}"
-    );
-    assert_eq!(found.to_string(), expected.to_string());
+    for error in [expected, found] {
+        assert_eq!(error.kind().code(), "num.overflow");
+        // In memory it may be met while a file is read, and names that file too.
+        assert!(
+            error
+                .to_string()
+                .contains("group resource_id=large, 2024-03-01, USD"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
