@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use billfold_core::convert::Schema;
 use billfold_core::dataset::{Answered, Charges, Files, RunOptions};
 use billfold_core::engine::{ChargeRows, Facts, write_csv};
 use billfold_core::money::{Amount, ExactSum, Totals, share_between};
@@ -14,6 +15,7 @@ use billfold_core::time::{Calendar, Granularity, Tz, Window, format_instant};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::convert::{TARGETS, converted};
 use crate::support::{Folder, failed};
 
 const HOUR: i64 = 3_600_000_000;
@@ -227,7 +229,7 @@ fn query() -> impl Strategy<Value = ChargeQuery> {
 }
 
 struct Scene {
-    _folder: Folder,
+    folder: Folder,
     files: Files,
     paths: Vec<String>,
 }
@@ -249,7 +251,7 @@ fn scene(rows: &[Row]) -> Scene {
     Scene {
         files: Files::new(paths.clone(), options),
         paths,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -513,6 +515,33 @@ proptest! {
         prop_assert!(starts.is_sorted());
         found.sort();
         prop_assert_eq!(found, expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn measures_are_the_same_in_every_carrier(
+        rows in proptest::collection::vec(row(), 4..40),
+        query in query(),
+    ) {
+        let scene = scene(&rows);
+        let file = &scene.paths[1];
+        let asked = (facts_query(query.clone()), rows_query(query, RowOrder::default()));
+        let texts = |file: &str| {
+            let files = Files::new(vec![file.to_owned()], RunOptions::default());
+            let facts = files.facts(&asked.0).unwrap();
+            let rows = files.rows(&asked.1).unwrap();
+            facts_text(&facts.value) + &rows_text(&rows.value) + &account(&facts) + &account(&rows)
+        };
+        let expected = texts(file);
+        for schema in [Schema::Charges, Schema::Focus12] {
+            for (carrier, ending) in TARGETS {
+                let written = converted(&scene.folder, file, schema, carrier, ending);
+                prop_assert_eq!(texts(&written), expected.clone(), "{:?} as {}", schema, ending);
+            }
+        }
     }
 }
 

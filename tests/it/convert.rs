@@ -11,14 +11,20 @@ use proptest::prelude::*;
 use crate::asked::{self, Cut};
 use crate::support::Folder;
 
-const TARGETS: [(Carrier, &str); 3] = [
+pub(crate) const TARGETS: [(Carrier, &str); 3] = [
     (Carrier::Parquet, "parquet"),
     (Carrier::Csv, "csv"),
     (Carrier::Ndjson, "ndjson"),
 ];
 
 /// Converts a file in runs of a few rows; gives the path of the new one.
-fn converted(folder: &Folder, file: &str, schema: Schema, carrier: Carrier, ending: &str) -> String {
+pub(crate) fn converted(
+    folder: &Folder,
+    file: &str,
+    schema: Schema,
+    carrier: Carrier,
+    ending: &str,
+) -> String {
     let path = folder.path().to_owned();
     let mut n_runs = 0;
     let options = ConvertOptions {

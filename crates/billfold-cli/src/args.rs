@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// Sum charges by any dimensions and periods
     #[command(after_help = EXIT_CODES)]
     Sums(Box<SumsArgs>),
+    /// Answer a call of a vendor's billing action, as its server would
+    #[command(after_help = API_HELP, override_usage = API_USAGE)]
+    Api(Box<ApiArgs>),
     /// Lay cost out over periods: pivots, shares, changes; as text, workbook, page or data
     #[cfg(feature = "report")]
     #[command(after_help = EXIT_CODES)]
@@ -77,9 +80,6 @@ pub(crate) enum Command {
     #[cfg(feature = "report")]
     #[command(after_help = EXIT_CODES)]
     Run(report::RunArgs),
-    /// Answer a call of a vendor's billing action, as its server would
-    #[command(after_help = API_HELP, override_usage = API_USAGE)]
-    Api(Box<ApiArgs>),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -296,6 +296,14 @@ pub(crate) struct SumsArgs {
     /// CSV for machines (raw) or for spreadsheet programs, which take a text like =1+1 as a formula
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Output")]
     pub(crate) csv: Option<CsvKind>,
+
+    /// Memory to stay within, such as 512MiB; groups past it go to temporary files. The answer does not depend on it
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", help_heading = "Input")]
+    pub(crate) memory: String,
+
+    /// Folder for temporary files; the system's without it
+    #[arg(long, value_name = "DIR", help_heading = "Input")]
+    pub(crate) temp: Option<PathBuf>,
 
     /// Write the whole receipt to this file, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Output")]

@@ -10,7 +10,8 @@
 //!
 //! Everything is said through [`Io`], so that tests run the command in-process. No sums happen here and
 //! no file of a bill is opened here: that is `billfold_core::dataset`. The environment is looked at in
-//! [`Io::process`] only, and changes nothing but colours on a terminal.
+//! [`Io::process`], where it changes nothing but colours on a terminal, and by `temp` for the folder of
+//! temporary files.
 
 #![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
@@ -41,6 +42,7 @@ mod source;
 #[cfg(feature = "report")]
 mod sql;
 mod sums;
+mod temp;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,13 +89,13 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
     reporter.quiet = cli.quiet;
     match &cli.command {
         Command::Sums(args) => sums::run(args, io, *reporter),
+        Command::Api(args) => api::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Sql(args) => sql::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Run(args) => runs::run(args, io, *reporter),
-        Command::Api(args) => api::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),

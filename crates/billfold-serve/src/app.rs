@@ -16,6 +16,7 @@ use billfold_api::{Dialect, Method, Refusal, RefusalKind, Settings, WireRequest,
 use billfold_core::time::format_instant;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::bills::Shelf;
 use crate::clock::{now_micros, now_seconds};
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) log: Log,
     pub(crate) slots: Arc<Slots>,
     pub(crate) ids: Ids,
+    /// Connections that may linger so that their clients see a refusal.
+    pub(crate) lingering: Semaphore,
 }
 
 /// The connection that a request came over.

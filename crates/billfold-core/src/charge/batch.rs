@@ -441,6 +441,11 @@ pub struct MeasureColumn<'a> {
 }
 
 impl MeasureColumn<'_> {
+    /// Whether no row has a value.
+    pub fn is_empty(&self) -> bool {
+        self.nulls.is_some_and(|nulls| nulls.null_count() == nulls.len())
+    }
+
     /// The value of a row, where it has one.
     ///
     /// Errors: a bug of ours, when a batch holds more than 38 digits.

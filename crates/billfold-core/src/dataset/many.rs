@@ -56,6 +56,7 @@ pub fn sums_many(
             }
             Ok(Outcome {
                 answer: admitted.then_some(finished.answer),
+                stored: None,
                 receipt,
                 rejects: rejects.clone(),
                 warnings: warnings.clone(),

@@ -329,12 +329,21 @@ impl Watch for More {
                         .is_some_and(std::cmp::Ordering::is_gt)
                 }
             };
-            if replaces {
-                *latest = Some(Latest {
-                    end: whole.1,
-                    start: whole.0,
-                    codes: codes.iter().map(|codes| codes[row]).collect(),
-                });
+            match latest {
+                _ if !replaces => {}
+                Some(latest) => {
+                    (latest.end, latest.start) = (whole.1, whole.0);
+                    for (code, codes) in latest.codes.iter_mut().zip(&codes) {
+                        *code = codes[row];
+                    }
+                }
+                None => {
+                    *latest = Some(Latest {
+                        end: whole.1,
+                        start: whole.0,
+                        codes: codes.iter().map(|codes| codes[row]).collect(),
+                    });
+                }
             }
         }
         let prorates = self.plan.plan.query.allocation == Allocation::Prorate;

@@ -4,8 +4,9 @@
 //! that a question happens to read: the row counts as without a value, and the receipt says how many did.
 
 use arrow::array::ArrayRef;
+use arrow::buffer::NullBuffer;
 
-use crate::charge::batch::RowCounts;
+use crate::charge::batch::{RowCounts, narrow_cost};
 use crate::charge::builder::{MoneyBuilder, TextBuilder};
 use crate::charge::schema::{self, BILLING_PERIOD_END, CHARGE_PERIOD_END, ColumnKind, normalised_header};
 use crate::error::Result;
@@ -130,9 +131,15 @@ pub(crate) fn columns<C: Cells>(
     let mut columns = Vec::with_capacity(plan.measures.len());
     let mut scratch = Vec::new();
     for measure in &plan.measures {
+        if measure.column.is_none() {
+            let n = cells.n_rows();
+            let nulls = NullBuffer::new_null(n);
+            columns.push((measure.name.clone(), narrow_cost(vec![0; n], 0, Some(nulls))?));
+            continue;
+        }
         let mut builder = MoneyBuilder::with_capacity(cells.n_rows());
         for row in 0..cells.n_rows() {
-            if judged.is_bad(row) || measure.column.is_none() {
+            if judged.is_bad(row) {
                 builder.push_null();
                 continue;
             }

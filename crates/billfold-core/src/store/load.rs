@@ -215,6 +215,10 @@ impl Fold for LoadFold {
         }
         for (m, packer) in self.measures.iter_mut().enumerate() {
             let measure = batch.measure(m);
+            if measure.is_empty() {
+                packer.push_nulls(batch.len());
+                continue;
+            }
             for row in 0..batch.len() {
                 packer.push(measure.get(row)?);
             }
@@ -417,9 +421,13 @@ impl Loaded {
         drop(starts);
         let pack = |column: &(dyn Fn(&Pile) -> &Packed + Sync)| -> Packed {
             let mut packer = Packer::default();
-            for row in &rows {
-                let (pile, at) = place_of.of(*row);
-                packer.push(column(&self.piles[pile]).get(at));
+            if self.piles.iter().any(|pile| column(pile).has_values()) {
+                for row in &rows {
+                    let (pile, at) = place_of.of(*row);
+                    packer.push(column(&self.piles[pile]).get(at));
+                }
+            } else {
+                packer.push_nulls(rows.len());
             }
             packer.finish()
         };
@@ -430,7 +438,8 @@ impl Loaded {
                 let values = pack(&move |pile| &pile.measures[m]);
                 MeasureColumn {
                     name: shape.measures[m].clone(),
-                    is_complete: (0..values.len()).all(|row| values.get(row).is_some()),
+                    is_complete: values.has_values()
+                        && (0..values.len()).all(|row| values.get(row).is_some()),
                     values,
                 }
             })

@@ -85,6 +85,7 @@ const COLUMNS: &[&str] = &[
     "instance_type",
     "charge_category",
     "charge_class",
+    "charge_description",
     "charge_frequency",
     "action_type",
     "pricing_category",

@@ -16,6 +16,7 @@ pub(super) struct Packed {
     /// All blocks, and eight bytes behind the last so that a row can be read as a word.
     bytes: Vec<u8>,
     len: usize,
+    has_values: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +54,13 @@ impl Packer {
         self.push(Amount::new(i128::from(value), 0));
     }
 
+    /// Adds rows without a value.
+    pub(super) fn push_nulls(&mut self, n: usize) {
+        for _ in 0..n {
+            self.push(None);
+        }
+    }
+
     /// The column.
     pub(super) fn finish(mut self) -> Packed {
         if !self.pending.is_empty() {
@@ -66,6 +74,7 @@ impl Packer {
 
     fn flush(&mut self) {
         self.packed.len += self.pending.len();
+        self.packed.has_values |= self.pending.iter().any(Option::is_some);
         let bytes = &mut self.packed.bytes;
         let block =
             narrow(&self.pending, bytes).unwrap_or_else(|| Block::Plain(self.pending.as_slice().into()));
@@ -76,6 +85,16 @@ impl Packer {
 
 /// None where the values have no common scale, or are too far apart.
 fn narrow(values: &[Option<Amount>], bytes: &mut Vec<u8>) -> Option<Block> {
+    if values.iter().all(Option::is_none) {
+        return Some(Block::Narrow {
+            base: 0,
+            unit: 1,
+            at: bytes.len() as u64,
+            width: 0,
+            scale: 0,
+            has_nulls: true,
+        });
+    }
     let scale = values.iter().flatten().map(|a| a.scale()).max().unwrap_or(0);
     let has_nulls = values.iter().any(Option::is_none);
     let at_scale = |a: &Amount| rescale(a.mantissa(), a.scale(), scale);
@@ -102,7 +121,7 @@ fn narrow(values: &[Option<Amount>], bytes: &mut Vec<u8>) -> Option<Block> {
         bytes.extend_from_slice(&multiple.to_le_bytes()[..usize::from(width)]);
     }
     Some(Block::Narrow {
-        base: if base == i128::MAX { 0 } else { base },
+        base,
         unit,
         at,
         width,
@@ -126,6 +145,11 @@ impl Packed {
     /// Rows.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether some row has a value.
+    pub(super) fn has_values(&self) -> bool {
+        self.has_values
     }
 
     /// Bytes of memory.
@@ -351,6 +375,15 @@ mod tests {
             prop_assert_eq!(&out, &values);
             prop_assert_eq!(packed.int(values.len() - 1), values[values.len() - 1]);
         }
+    }
+
+    #[test]
+    fn nothing_takes_nothing() {
+        let mut packer = Packer::default();
+        packer.push_nulls(102_400);
+        let packed = packer.finish();
+        assert!(!packed.has_values() && packed.get(5).is_none());
+        assert!(packed.size_bytes() < 102_400 / 10);
     }
 
     #[test]
