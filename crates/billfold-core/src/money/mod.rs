@@ -20,7 +20,7 @@ pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, rescale};
 pub use column::{GroupOverflow, SumColumn};
 pub use currency::Currency;
 pub use parse::{parse_cell, parse_short};
-pub use product::{Product, product};
+pub use product::{Product, divided, product};
 pub use prorate::{share_between, share_until};
 pub use remainder::largest_remainder;
 pub use rounding::Rounding;
