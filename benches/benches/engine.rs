@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use billfold_core::charge::ChargeBatch;
 use billfold_core::dataset::{self, RunOptions};
-use billfold_core::engine::{Plan, Sums};
+use billfold_core::engine::{Memory, Plan, Sums, answer_sha256};
 use billfold_core::ingest::bill::{Bill, BillPlan, OpenOptions, Opened};
 use billfold_core::ingest::csv::{Chunker, Columns, Dialect, RecordIndex};
 use billfold_core::ingest::formats::Format as Mapping;
@@ -218,7 +218,50 @@ fn finish(criterion: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
+    // As a run has it: the groups of two workers, of which most are in both.
+    let (first, second) = batches.split_at(batches.len() / 2);
+    group.bench_function("daily resource_id of two workers", |bencher| {
+        bencher.iter_batched(
+            || vec![folded(&plan, first), folded(&plan, second)],
+            |states| Sums::finish_all(states).unwrap(),
+            BatchSize::PerIteration,
+        );
+    });
+    // All groups to disk and back, one run per worker.
+    let memory = Memory {
+        bytes: 0,
+        temp: Arc::new(|| Ok(temp_file())),
+    };
+    let half = |batches: &[ChargeBatch]| {
+        let mut sums = Sums::within(Arc::clone(&plan), &memory, 2);
+        let whole = batches.iter().try_for_each(|batch| sums.update(batch));
+        whole.map(|()| sums).unwrap()
+    };
+    group.bench_function("daily resource_id from disk", |bencher| {
+        bencher.iter(|| {
+            let finished = Sums::finish_all(vec![half(first), half(second)]).unwrap();
+            assert_eq!(finished.stored.map_or(0, |stored| stored.len()), n_groups as u64);
+        });
+    });
+    let answer = folded(&plan, &batches).finish().unwrap().answer;
+    group.bench_function("daily resource_id as canonical CSV", |bencher| {
+        bencher.iter(|| answer_sha256(black_box(&answer)));
+    });
     group.finish();
+}
+
+/// An empty file without a name.
+fn temp_file() -> File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine-run");
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .unwrap();
+    fs::remove_file(path).unwrap();
+    file
 }
 
 /// Makes the text of the i-th amount.

@@ -372,10 +372,17 @@ proptest! {
     #[test]
     fn a_store_answers_as_its_files_do(
         rows in proptest::collection::vec(row(), 1..60),
+        plain in any::<bool>(),
         queries in proptest::collection::vec(query(), 4),
     ) {
+        // Costs too far apart for 128 bits leave a store without running sums.
+        let rows: Vec<Row> = rows
+            .into_iter()
+            .map(|row| Row { cost: if plain && row.cost.len() > 10 { "1.25".to_owned() } else { row.cost }, ..row })
+            .collect();
         let scene = scene(&rows);
         let store = store(&scene);
+        prop_assert!(!plain || store.size().cube_bytes > 0);
         prop_assert_eq!(store.extent().unwrap(), scene.files.extent().unwrap());
         for query in queries {
             let files = scene.files.sums(&query).unwrap();

@@ -2,11 +2,12 @@
 //!
 //! `support` makes bills and runs questions, `oracles` compares with the control totals of real exports,
 //! the catalogue modules hold one test per fault of the fault catalogue, `exits` puts the faults through the
-//! command, `determinism` asks the same question in different ways, and `layers` holds the directions of
+//! command, `determinism` asks the same question in different ways, `spill` asks with little memory, and `layers` holds the directions of
 //! the house. `naive` compares random answers with a slow exact oracle, `carriers` the same rows in every kind
 //! of file, `convert` an answer before and after a conversion, `explain` a cell with its charges, `laws` the answers with each other,
 //! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
-//! examples, `wire` calls their actions; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
+//! examples, `wire` calls their actions; `serve` is the server over
+//! sockets; `reports` pivots, frames and SQL, `runs` files of reports; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +20,7 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod api_laws;
 mod asked;
 mod carriers;
 mod catalogue;
@@ -31,7 +33,9 @@ mod catalogue_f;
 mod catalogue_g;
 mod catalogue_i;
 mod catalogue_j;
+mod catalogue_k;
 mod catalogue_l;
+mod catalogue_m;
 mod catalogue_n;
 mod charges;
 mod convert;
@@ -48,5 +52,10 @@ mod oracles;
 mod oracles_formats;
 mod packs;
 mod pages;
+mod projects;
+mod reports;
+mod runs;
+mod serve;
+mod spill;
 mod support;
 mod wire;

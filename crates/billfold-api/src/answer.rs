@@ -132,7 +132,7 @@ fn tree(call: &Call<'_>, request_id: &str) -> Result<Vec<u8>, Refusal> {
             "is not served; 2018-07-09 is",
         ));
     }
-    tencent::enveloped(answer(call, &tree.unwrap_or(of_params))?, request_id)
+    tencent::enveloped(&answer(call, &tree.unwrap_or(of_params))?, request_id)
 }
 
 /// Errors: an unknown action, with the ones that there are.

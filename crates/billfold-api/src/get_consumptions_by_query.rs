@@ -315,7 +315,9 @@ fn uuid(parts: &[&str]) -> String {
 /// The id of a charge, by all that is known of it but the window.
 fn row_uuid(row: &ChargeRow) -> String {
     let (start, end) = (row.charge_start.to_string(), row.charge_end.to_string());
-    let mut parts: Vec<&str> = row.texts.iter().map(AsRef::as_ref).collect();
+    // The key of the charge, where it has one, stands last and is not known everywhere.
+    let texts = row.texts.iter().map(AsRef::as_ref);
+    let mut parts: Vec<&str> = texts.take(TEXTS.len()).collect();
     parts.extend([start.as_str(), end.as_str(), row.currency.as_str()]);
     uuid(&parts)
 }

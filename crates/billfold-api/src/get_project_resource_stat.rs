@@ -192,6 +192,9 @@ impl Day {
     }
 }
 
+/// The start of a day, a resource that is there at its end, and its type.
+type Seen<'a> = (Option<i64>, &'a str, &'a str);
+
 /// What there is at the end of each of some days, in their order.
 fn count(call: &Call<'_>, project: &str, owner: &str, days: &[Window]) -> Result<Vec<Day>, Refusal> {
     let first = days.iter().filter_map(|day| day.start).min();
@@ -201,7 +204,7 @@ fn count(call: &Call<'_>, project: &str, owner: &str, days: &[Window]) -> Result
     let facts = call.facts(query, &SIZES, &["resource_group_id"])?;
 
     // Per day and resource, whichever of its accounts and currencies knows its size.
-    let mut seen: BTreeMap<(Option<i64>, &str, &str), [Option<Amount>; 4]> = BTreeMap::new();
+    let mut seen: BTreeMap<Seen<'_>, [Option<Amount>; 4]> = BTreeMap::new();
     let mut groups: BTreeMap<Option<i64>, &str> = BTreeMap::new();
     for group in facts.groups.iter().filter(|group| is_owned(group, owner)) {
         let Some(day) = days.iter().find(|day| day.start == group.period.start) else {

@@ -217,8 +217,7 @@ fn estimate(
         let price = scaled(&group.cost, span.duration, age)
             .ok_or_else(|| Refusal::new(RefusalKind::Limit, "an estimate needs more than 38 digits"))?;
         let kinds = groups.entry(group.keys[..n_keys].to_vec()).or_default();
-        let pay: Vec<&Arc<str>> = columns.pay.iter().map(|idx| &group.keys[*idx]).collect();
-        let pay: Vec<&str> = pay.iter().map(|value| value.as_ref()).collect();
+        let pay: Vec<&str> = columns.pay.iter().map(|idx| group.keys[*idx].as_ref()).collect();
         kinds.resources.insert(Arc::clone(resource));
         if is_reserved(&pay) {
             add(&mut kinds.reserved, &price)?;

@@ -91,15 +91,15 @@ fn raw<S: Serializer>(digits: String, serializer: S) -> Result<S::Ok, S::Error> 
         .serialize(serializer)
 }
 
-/// A sum in proportion: `sum × wanted / had`, rounded half away from zero at 18 decimals, or at 12 where the
-/// product would need more than 128 bits.
+/// A sum in proportion: `sum × wanted / had`, rounded half away from zero at 18 decimals, or at 12, 6 or 4
+/// where the product would need more than 128 bits.
 ///
 /// None where it does so even then, and for nothing had.
 pub(crate) fn scaled(sum: &ExactSum, wanted: i64, had: i64) -> Option<ExactSum> {
     if wanted == had {
         return Some(*sum);
     }
-    [18, 12]
+    [18, 12, 6, 4]
         .into_iter()
         .find_map(|places| scaled_at(sum, wanted, had, places))
 }

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
-use billfold_api::{Dialect, Method, Settings, WireRequest, WireResponse, actions, answer};
+use billfold_api::{Dialect, Method, Settings, WireRequest, WireResponse, actions, answer, end_of_data};
+use billfold_core::charge::schema;
 use billfold_core::dataset::{Charges, Files};
 use billfold_core::error::Printable;
 use billfold_core::money::Currency;
@@ -27,7 +28,7 @@ const MAX_REQUEST_BYTES: u64 = 64 << 20;
 pub(crate) fn run(args: &ApiArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
     let path = args.output.output.as_deref();
     let target = path.map_or(Ok(Target::Stdout), |path| Target::new(path, args.output.force))?;
-    let settings = settings(args)?;
+    let mut settings = settings(args)?;
     let (mut options, notes) = source::options(&args.source)?;
     for note in notes {
         reporter.warning(io, &note);
@@ -51,13 +52,16 @@ pub(crate) fn run(args: &ApiArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
                 "write: billfold api 'action=GetChargeSums&duration=total' PATH…; --batch reads requests from standard input",
             ));
         }
+        if request == "-" && paths.iter().any(|path| path == "-") {
+            return Err(usage("- cannot be the request and the bill"));
+        }
         let text = match request.strip_prefix('@') {
             Some(path) => read_file(path)?,
             None if request == "-" => read_all(std::io::stdin().lock(), "standard input")?,
             None => request.clone(),
         };
         (
-            vec![wire_request(text.trim(), &headers(&args.header)?, args)?],
+            vec![wire_request(text.trim(), &headers(&args.header)?, args)],
             paths,
         )
     };
@@ -73,7 +77,12 @@ pub(crate) fn run(args: &ApiArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     let charges: &dyn Charges = if args.batch || paths.iter().any(|path| path == "-") {
         let mut keep = settings.store_options();
         keep.columns.push("row_id".to_owned());
+        keep.columns.extend(requests.iter().flat_map(grouped_by));
         store = Store::load(paths, options, keep)?;
+        if settings.as_of.is_none() {
+            // The same for all of them.
+            settings.as_of = end_of_data(store.as_ref(), &settings)?;
+        }
         store.as_ref()
     } else {
         files = Files::new(paths.to_vec(), options);
@@ -97,6 +106,17 @@ pub(crate) fn run(args: &ApiArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
         reporter.warning(io, &cause);
     }
     Ok(worst)
+}
+
+/// The columns of the schema that a request groups by, which the actions' own questions need not know.
+fn grouped_by(request: &WireRequest) -> Vec<String> {
+    let pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .filter(|(name, _)| name.starts_with("group_by"))
+        .filter_map(|(_, value)| schema::canonical_name(value))
+        .filter(|name| *name != schema::BILLING_CURRENCY)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The exit of an error, and what the response does not say of it.
@@ -160,9 +180,9 @@ fn line_request(line: &str, args: &ApiArgs) -> Result<WireRequest> {
             serde_json::Value::String(text) => text.clone(),
             body => body.to_string(),
         };
-        return wire_request(&text, &known, args);
+        return Ok(wire_request(&text, &known, args));
     }
-    wire_request(line, &known, args)
+    Ok(wire_request(line, &known, args))
 }
 
 fn headers(texts: &[String]) -> Result<Vec<(String, String)>> {
@@ -177,7 +197,7 @@ fn headers(texts: &[String]) -> Result<Vec<(String, String)>> {
 }
 
 /// A request out of its text: a URL, a path with a query, a body of JSON, or names and values.
-fn wire_request(text: &str, headers: &[(String, String)], args: &ApiArgs) -> Result<WireRequest> {
+fn wire_request(text: &str, headers: &[(String, String)], args: &ApiArgs) -> WireRequest {
     let has = |name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
     let mut request = if text.starts_with('{') {
         let is_plcloud = !has("X-TC-Action") && text.contains("\"action\"");
@@ -210,7 +230,7 @@ fn wire_request(text: &str, headers: &[(String, String)], args: &ApiArgs) -> Res
         request.headers.clear();
     }
     request.headers.extend(headers.iter().cloned());
-    Ok(request)
+    request
 }
 
 /// Path and query of a URL or of a path with a query; no path where there is none.
@@ -283,7 +303,7 @@ mod tests {
         let Command::Api(args) = Cli::try_parse_from(words).unwrap().command else {
             panic!("not api")
         };
-        wire_request(text, &headers(&args.header).unwrap(), &args).unwrap()
+        wire_request(text, &headers(&args.header).unwrap(), &args)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+mod api;
 #[cfg(feature = "report")]
 pub(crate) mod report;
 pub(crate) mod serve;
@@ -12,6 +13,9 @@ use std::sync::LazyLock;
 
 use billfold_core::time::TZDB_VERSION;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use api::{API_HELP, API_USAGE};
+pub(crate) use api::{ApiArgs, WireDialect};
 
 use crate::fault::EXIT_CODES;
 
@@ -314,6 +318,14 @@ pub(crate) struct SumsArgs {
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Output")]
     pub(crate) csv: Option<CsvKind>,
 
+    /// Memory to stay within, such as 512MiB; groups past it go to temporary files. The answer does not depend on it
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", help_heading = "Input")]
+    pub(crate) memory: String,
+
+    /// Folder for temporary files; the system's without it
+    #[arg(long, value_name = "DIR", help_heading = "Input")]
+    pub(crate) temp: Option<PathBuf>,
+
     /// Write the whole receipt to this file, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) receipt: Option<String>,
@@ -325,130 +337,6 @@ pub(crate) struct SumsArgs {
     /// Go on while at most N rows, or P% of them, cannot be read
     #[arg(long, value_name = "N|P%", help_heading = "Output")]
     pub(crate) allow_rejects: Option<String>,
-}
-
-const API_USAGE: &str =
-    "billfold api [OPTIONS] REQUEST PATH...\n       billfold api [OPTIONS] --batch PATH... < REQUESTS";
-
-/// The end of the help of `api`.
-const API_HELP: &str = "\
-REQUEST is a query string, a form, a URL, a body of JSON, @FILE with one of them, or - for standard input.
-The response is printed as it goes over the wire, one line each.
-
-Examples:
-  billfold api 'action=GetChargeSums&duration=monthly&group_by.1=project_id' bill.csv
-  billfold api 'https://api.shanhe.com/iaas/?action=GetChargeSums&duration=total&zone=gd2' bills/
-  billfold api --header X-TC-Action=DescribeCostSummaryByResource \\
-      '{\"BeginTime\":\"2018-11\",\"EndTime\":\"2018-11\",\"Limit\":1,\"Offset\":0}' bill.json
-  billfold api 'action=GetConsumptionsByQuery&type=instance&start_at=2014-12-01&end_at=2014-12-02' bill.json
-  billfold api --batch bill.parquet < requests.ndjson
-
-An error of the action is a response too: it is printed, and the exit code is 2 for what the request
-asks, 3 for rows that cannot be read, 4 for files, 5 for unlike currencies, 6 for the machine, 7 for
-limits, 10 for numbers out of range; with --batch that of the first error.
-0 is an answer; 70 is a bug in billfold.";
-
-/// `billfold api`.
-#[derive(Debug, Args)]
-pub(crate) struct ApiArgs {
-    #[command(flatten)]
-    pub(crate) source: SourceArgs,
-
-    #[command(flatten)]
-    pub(crate) lookups: LookupArgs,
-
-    /// Read requests from standard input, one a line, and answer all of them from one scan, in their order
-    #[arg(long, help_heading = "Question")]
-    pub(crate) batch: bool,
-
-    /// A header of the request, such as X-TC-Action=DescribeCostSummaryByResource (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Question")]
-    pub(crate) header: Vec<String>,
-
-    /// Whose wire it is, where path, headers and action do not say so
-    #[arg(long, value_enum, value_name = "NAME", help_heading = "Question")]
-    pub(crate) dialect: Option<WireDialect>,
-
-    /// IANA zone whose days and months the answer has
-    #[arg(
-        long,
-        value_name = "ZONE",
-        default_value = "Asia/Shanghai",
-        help_heading = "Question"
-    )]
-    pub(crate) timezone: String,
-
-    /// First day of a week
-    #[arg(long, value_name = "DAY", default_value = "monday", help_heading = "Question")]
-    pub(crate) week_start: String,
-
-    /// First month of quarters and years
-    #[arg(
-        long,
-        value_name = "MONTH",
-        default_value = "january",
-        help_heading = "Question"
-    )]
-    pub(crate) fiscal_start: String,
-
-    /// Which cost is summed: effective, billed, list, contracted, or a cost column of the files
-    #[arg(
-        long,
-        value_name = "METRIC",
-        default_value = "effective",
-        help_heading = "Question"
-    )]
-    pub(crate) metric: String,
-
-    /// The one currency that counts; without it a bill in several is refused
-    #[arg(long, value_name = "CODE", help_heading = "Question")]
-    pub(crate) currency: Option<String>,
-
-    /// Read a column from elsewhere: project_id=tag:team, billing_currency=text:USD (repeatable)
-    #[arg(long, value_name = "NAME=SOURCE", help_heading = "Question")]
-    pub(crate) set: Vec<String>,
-
-    /// The present for estimates and counts; the end of the data without it
-    #[arg(long, value_name = "WHEN", help_heading = "Question")]
-    pub(crate) as_of: Option<String>,
-
-    /// A project that exists, with its resource group (repeatable); without it any project id is one
-    #[arg(long, value_name = "ID[=GROUP]", help_heading = "Question")]
-    pub(crate) project: Vec<String>,
-
-    /// The tag whose value is tag_id; without it a tag_id is key=value
-    #[arg(long, value_name = "KEY", help_heading = "Question")]
-    pub(crate) tag_key: Option<String>,
-
-    /// Tencent: give RecordNum whether or not the request asks for it
-    #[arg(long, help_heading = "Question")]
-    pub(crate) record_num: bool,
-
-    /// plcloud: the day of end_at counts whole
-    #[arg(long, help_heading = "Question")]
-    pub(crate) inclusive_end: bool,
-
-    /// plcloud: amount is unit_price x cost_time as printed
-    #[arg(long, help_heading = "Question")]
-    pub(crate) recompute_amount: bool,
-
-    /// Go on while at most N rows, or P% of them, cannot be read
-    #[arg(long, value_name = "N|P%", help_heading = "Input")]
-    pub(crate) allow_rejects: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-/// Whose wire a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WireDialect {
-    /// QingCloud, ShanHe and their brands
-    Qingcloud,
-    /// Tencent Cloud billing 2018-07-09
-    Tencent,
-    /// plcloud
-    Plcloud,
 }
 
 /// Shape of an answer.

@@ -1,15 +1,13 @@
 //! `billfold convert`: the charges of bills as one file, re-read before it takes its place.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
+use billfold_core::Result;
 use billfold_core::convert::{self, Carrier, Conversion, ConvertOptions, Packing, Schema};
 use billfold_core::dataset::RunOptions;
 use billfold_core::error::Printable;
-use billfold_core::{Error, Result};
 use serde::Serialize;
 
 use crate::args::{ConvertArgs, ConvertSchema, ConvertTo};
@@ -18,6 +16,7 @@ use crate::io::Io;
 use crate::receipt::TotalsView;
 use crate::request::{allow_rejects_of, default_currency};
 use crate::sink::{NewFile, Target};
+use crate::temp::TempFiles;
 use crate::{progress, rejects, source, usage};
 
 /// Runs the command.
@@ -51,7 +50,7 @@ pub(crate) fn run(args: &ConvertArgs, io: &mut Io<'_>, reporter: Reporter) -> Re
         options.on_reject = Some(Box::new(move |diagnostic| rejects::write(diagnostic, file)));
     }
     let mut out = NewFile::create(&output)?;
-    let mut runs = Runs::beside(&output);
+    let runs = runs_beside(&output);
     let convert_options = ConvertOptions {
         schema: match args.schema {
             ConvertSchema::Charges => Schema::Charges,
@@ -125,52 +124,13 @@ fn kind_of(args: &ConvertArgs) -> Result<(Carrier, Packing)> {
     Ok((carrier, packing))
 }
 
-/// Temporary files beside the output: hidden, and gone with this.
-struct Runs {
-    folder: PathBuf,
-    made: Vec<PathBuf>,
-}
-
-impl Runs {
-    fn beside(output: &Target) -> Self {
-        let folder = match output {
-            Target::File { path, .. } => path.parent().map(Path::to_path_buf),
-            _ => None,
-        };
-        Runs {
-            folder: folder.unwrap_or_default(),
-            made: Vec::new(),
-        }
-    }
-
-    fn create(&mut self) -> Result<File> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = self
-            .folder
-            .join(format!(".billfold-{}-run-{nth}.tmp", std::process::id()));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|e| {
-                Error::io("a temporary file cannot be made", &e).in_source(&path.to_string_lossy().into())
-            })?;
-        // Where an open file can lose its name, a killed run leaves nothing.
-        if fs::remove_file(&path).is_err() {
-            self.made.push(path);
-        }
-        Ok(file)
-    }
-}
-
-impl Drop for Runs {
-    fn drop(&mut self) {
-        for path in &self.made {
-            let _ = fs::remove_file(path);
-        }
-    }
+/// Temporary files beside the output.
+fn runs_beside(output: &Target) -> TempFiles {
+    let folder = match output {
+        Target::File { path, .. } => path.parent().map(Path::to_path_buf),
+        _ => None,
+    };
+    TempFiles::beside(folder.unwrap_or_default())
 }
 
 fn tell(done: &Conversion, args: &ConvertArgs, io: &mut Io<'_>, reporter: Reporter) {

@@ -10,7 +10,8 @@
 //!
 //! Everything is said through [`Io`], so that tests run the command in-process. No sums happen here and
 //! no file of a bill is opened here: that is `billfold_core::dataset`. The environment is looked at in
-//! [`Io::process`] only, and changes nothing but colours on a terminal.
+//! [`Io::process`], where it changes nothing but colours on a terminal, and by `temp` for the folder of
+//! temporary files.
 
 #![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
@@ -44,6 +45,7 @@ mod source;
 #[cfg(feature = "report")]
 mod sql;
 mod sums;
+mod temp;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

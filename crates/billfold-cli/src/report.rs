@@ -12,6 +12,7 @@ use crate::args::CsvKind;
 use crate::args::report::{LookArgs, ReportArgs, ReportFormat, ShowWord};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
+use crate::lookup;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt::{self, ReceiptView};
@@ -131,6 +132,8 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
         reporter.warning(io, note);
     }
     options.allow_rejects = request::allow_rejects_of(args.allow_rejects.as_deref(), false)?;
+    options.lookups = lookup::load(&args.lookups, query.zone, args.source.encoding.as_deref())?;
+    options.exchange = crate::lookup::exchange(&args.exchange)?;
 
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;

@@ -179,10 +179,13 @@ fn apply_sets(query: &mut ChargeQuery, texts: &[String], notes: &mut Vec<String>
     Ok(())
 }
 
-/// What `--set` gives: columns with their sources, and the currency of files that name none.
+/// Columns with their sources, and the currency of files that name none.
+pub(crate) type Sets = (Vec<(String, DimensionSource)>, Option<Currency>);
+
+/// What `--set` gives.
 ///
 /// Errors: usage, for a column given twice, and for one that is read and set.
-pub(crate) fn sets(texts: &[String]) -> Result<(Vec<(String, DimensionSource)>, Option<Currency>)> {
+pub(crate) fn sets(texts: &[String]) -> Result<Sets> {
     let mut known: Vec<(String, DimensionSource)> = Vec::new();
     for text in texts {
         let (name, source) = parse_set(text)?;

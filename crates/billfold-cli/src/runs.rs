@@ -28,6 +28,7 @@ use crate::args::report::{ReportArgs, RunArgs};
 use crate::args::{Cli, Command};
 use crate::fault::{self, Exit, Reporter};
 use crate::io::Io;
+use crate::lookup;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt;
@@ -112,7 +113,16 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
 
 /// How a report reads its bills; equal for reports that can share a reading.
 fn reading(report: &Named) -> String {
-    format!("{:?} {:?}", report.args.source, report.args.allow_rejects)
+    let ReportArgs {
+        source,
+        lookups,
+        allow_rejects,
+        ..
+    } = &report.args;
+    // Only charges that count are converted, so a report with rates reads by itself; tables have dates of a zone.
+    let by_itself = report.args.exchange.rates.as_ref().map(|_| &report.name);
+    let zone = (!lookups.lookup.is_empty()).then_some(report.query.zone);
+    format!("{source:?} {lookups:?} {zone:?} {allow_rejects:?} {by_itself:?}")
 }
 
 /// Makes reports from one reading.
@@ -131,6 +141,9 @@ fn make(
         reporter.warning(io, note);
     }
     options.allow_rejects = request::allow_rejects_of(first.args.allow_rejects.as_deref(), false)?;
+    let encoding = first.args.source.encoding.as_deref();
+    options.lookups = lookup::load(&first.args.lookups, first.query.zone, encoding)?;
+    options.exchange = crate::lookup::exchange(&first.args.exchange)?;
     let mut questions = Vec::new();
     for report in reports {
         questions.extend(pivot::questions(&report.query)?);
@@ -382,7 +395,7 @@ fn text_of(name: &Arc<str>) -> Result<String> {
 }
 
 /// Options whose values are paths, which start at the folder of the file.
-const PATHS: [&str; 2] = ["mapping", "lookup"];
+const PATHS: [&str; 3] = ["mapping", "lookup", "rates"];
 
 /// One report: its table as arguments of `billfold report`, parsed.
 fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: &RunArgs) -> Result<Named> {
@@ -468,7 +481,7 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
         .map(|path| {
             let ending = (path != "-").then_some(path.as_str());
             let look = Look::resolve(&report.look, ending)?;
-            Ok((look, Target::new(&here(path), args.force)?))
+            Ok((look, Target::new(&here(path), args.force || args.list)?))
         })
         .collect::<Result<_>>()?;
     Ok(Named {

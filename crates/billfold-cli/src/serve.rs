@@ -11,7 +11,6 @@ use billfold_core::Result;
 use billfold_core::dataset::{Charges as _, Files, RunOptions};
 use billfold_core::error::Printable;
 use billfold_core::money::Currency;
-use billfold_core::query::DimensionSource;
 use billfold_core::store::{Store, StoreOptions};
 use billfold_core::time::{parse_bound, parse_zone};
 use billfold_serve::{Bills, Config, Loaded, version_of_files};
@@ -40,7 +39,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>, reporter: Reporter) -> Resu
     let bills = OfPaths {
         paths: args.source.paths.clone(),
         options: Mutex::new(options),
-        store: (!args.scan).then(|| store_options(&config.settings)),
+        store: (!args.scan).then(|| config.settings.store_options()),
     };
     let running = billfold_serve::start(config, Arc::new(bills))?;
     running.wait(|line| {
@@ -112,24 +111,6 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
     };
     (settings.set, settings.default_currency) = sets(&args.set)?;
     Ok(settings)
-}
-
-/// What a store must keep so that every call can be answered under these settings.
-fn store_options(settings: &Settings) -> StoreOptions {
-    let mut options = StoreOptions {
-        metric: settings.metric.clone(),
-        zone: settings.zone,
-        default_currency: settings.default_currency,
-        ..StoreOptions::default()
-    };
-    // Tencent's action falls back to it where a charge has no component.
-    options.columns.push("charge_description".to_owned());
-    for (_, source) in &settings.set {
-        if let DimensionSource::Column(column) = source {
-            options.columns.push(column.clone());
-        }
-    }
-    options
 }
 
 /// Bills in files, folders and globs.

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use billfold_core::dataset::RunOptions;
+use billfold_core::engine::Memory;
 use billfold_core::error::Printable;
 use billfold_core::ingest::formats::Format;
 use billfold_core::{Error, Result};
 
 use crate::args::SourceArgs;
+use crate::temp::TempFiles;
 use crate::usage;
 
 /// Most workers that make sense.
@@ -68,6 +70,38 @@ fn threads(text: &str, notes: &mut Vec<String>) -> Result<usize> {
     Ok(n.min(MAX_THREADS))
 }
 
+/// What `--memory` and `--temp` say.
+pub(crate) fn memory(size: &str, folder: Option<&Path>) -> Result<Memory> {
+    let bytes = size_bytes(size)?;
+    let files = TempFiles::in_folder(folder)?;
+    Ok(Memory {
+        bytes,
+        temp: Arc::new(move || files.create()),
+    })
+}
+
+/// A number of bytes, or of KiB, MiB or GiB: `512MiB`, `2G`, `1048576`. Units are powers of 1024.
+fn size_bytes(text: &str) -> Result<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(0),
+        "k" | "kb" | "kib" => Some(10),
+        "m" | "mb" | "mib" => Some(20),
+        "g" | "gb" | "gib" => Some(30),
+        _ => None,
+    };
+    let bytes = number
+        .parse::<u64>()
+        .ok()
+        .zip(shift)
+        .and_then(|(number, shift)| number.checked_mul(1 << shift));
+    bytes.ok_or_else(|| {
+        usage(format!("--memory `{}` is not a size", Printable(text)))
+            .hint("write 512MiB, 2GiB or a number of bytes")
+    })
+}
+
 fn delimiter(text: &str) -> Result<u8> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
@@ -113,6 +147,30 @@ mod tests {
         assert_eq!(threads("1000", &mut notes).unwrap(), 256);
         assert_eq!(threads("99999999999999999999999", &mut notes).unwrap(), 256);
         assert_eq!(notes.len(), 2);
+    }
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("512MiB", 512 << 20),
+            ("2g", 2 << 30),
+            ("3 KB", 3 << 10),
+        ] {
+            assert_eq!(size_bytes(text).unwrap(), bytes, "{text}");
+        }
+        for bad in [
+            "",
+            "MiB",
+            "-1",
+            "1.5GiB",
+            "1TiBs",
+            "99999999999999999999",
+            "99999999999GiB",
+        ] {
+            assert!(size_bytes(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

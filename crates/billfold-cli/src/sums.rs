@@ -1,16 +1,17 @@
 //! `billfold sums`: asks the question and writes the answer, its receipt and the rejected rows.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
 use billfold_core::engine::Receipt;
 use billfold_core::{Error, Result};
 
-use crate::args::SumsArgs;
+use crate::args::{AnswerFormat, CsvKind, SumsArgs};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::lookup;
-use crate::output::{self, Told};
+use crate::output::{self, Groups, Told};
 use crate::progress;
 use crate::receipt::{self, ReceiptView};
 use crate::rejects;
@@ -25,11 +26,14 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     // Begun with the first rejected row: by then the inputs are found, and this file is none of them.
     let mut reject_file: Option<NewFile> = None;
     let mut reject_error: Option<Error> = None;
+    // The canonical answer is made for its hash; as a file it is written while it is made.
+    let mut answer_file: Option<NewFile> = None;
     let (mut options, notes) = source::options(&args.source)?;
     for note in notes.iter().chain(&request.notes) {
         reporter.warning(io, note);
     }
     options.allow_rejects = request.allow_rejects;
+    options.memory = Some(source::memory(&args.memory, args.temp.as_deref())?);
     let encoding = args.source.encoding.as_deref();
     options.lookups = lookup::load(&args.lookups, request.query.zone, encoding)?;
 
@@ -49,6 +53,17 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
                 },
             };
             rejects::write(diagnostic, opened)
+        }));
+    }
+    if request.format == AnswerFormat::Csv && request.csv == CsvKind::Raw && request.output != Target::Stdout
+    {
+        let (file, target) = (&mut answer_file, &request.output);
+        options.on_answer = Some(Box::new(move |bytes| {
+            let file = match file {
+                Some(file) => file,
+                None => file.insert(NewFile::create(target)?),
+            };
+            file.write_all(bytes).map_err(|e| file.write_error(&e))
         }));
     }
     let watched = Arc::clone(&options.progress);
@@ -73,9 +88,16 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     if let Some(target) = &request.receipt {
         files.extend(write_receipt(&outcome.receipt, target, io)?);
     }
-    if let Some(answer) = &outcome.answer {
+    let groups = match (&outcome.answer, &outcome.stored) {
+        (Some(answer), _) => Some(Groups::Whole(answer)),
+        (None, Some(stored)) => Some(Groups::Stored(stored)),
+        (None, None) => None,
+    };
+    if let Some(file) = answer_file {
+        files.push(file);
+    } else if let Some(groups) = groups {
         let told = Told {
-            answer,
+            groups,
             receipt: &outcome.receipt,
             shape: request.shape,
             csv: request.csv,
@@ -100,10 +122,11 @@ fn tell_outcome(outcome: &Outcome, request: &Request, io: &mut Io<'_>, reporter:
         reporter.warning(io, warning);
     }
     // With an answer, rejected rows are told only where nothing else tells them.
-    let word = match (&outcome.answer, &request.rejects) {
-        (None, _) => "error",
-        (Some(_), None) if !reporter.quiet => "warning",
-        (Some(_), _) => return,
+    let has_answer = outcome.answer.is_some() || outcome.stored.is_some();
+    let word = match (has_answer, &request.rejects) {
+        (false, _) => "error",
+        (true, None) if !reporter.quiet => "warning",
+        (true, _) => return,
     };
     for diagnostic in &outcome.rejects {
         reporter.rejected_row(io, word, diagnostic);

@@ -554,7 +554,7 @@ fn a_panic_is_a_bug_that_is_told() {
 fn the_reference_names_every_option() {
     let reference = include_str!("../docs/reference.md");
     let folder = Folder::new("reference");
-    for command in ["sums", "inspect", "gen"] {
+    for command in ["sums", "api", "inspect", "serve", "gen"] {
         let help = folder.run(&format!("{command} --help")).out;
         let options = help
             .split_whitespace()

@@ -61,6 +61,33 @@ fn a_bill_comes_through_standard_input() {
 }
 
 #[test]
+fn many_requests_are_answered_from_one_scan_in_their_order() {
+    let bill = Bill::new("batch");
+    let path = bill.0.to_str().unwrap();
+    let requests = "action=GetChargeSums&duration=total\n\n\
+        {\"request\": {\"BeginTime\": \"2024-03\", \"EndTime\": \"2024-03\", \"Limit\": 1, \"Offset\": 0}, \
+         \"headers\": {\"X-TC-Action\": \"DescribeCostSummaryByProduct\"}}\n\
+        action=GetChargeSums\n\
+        /iaas/?action=GetChargeSums&duration=monthly&group_by=service_name\n";
+    let output = fed(&["api", "--batch", path], requests);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    assert!(lines[0].contains(r#""total_sum":"0.3""#), "{text}");
+    assert!(lines[1].contains(r#""RealTotalCost":"0.10000000""#), "{text}");
+    assert!(lines[2].contains(r#""ret_code":1100"#), "{text}");
+    assert!(lines[3].contains(r#""存储":[{"fee":"0.2""#), "{text}");
+    assert_eq!(output.status.code(), Some(2), "the first error");
+    // A request from standard input, and a bill from there.
+    let one = fed(&["api", "-", path], "action=GetChargeSums&duration=total\n");
+    assert_eq!(String::from_utf8(one.stdout).unwrap().trim_end(), lines[0]);
+    let other = fed(&["api", "action=GetChargeSums&duration=total", "-"], BILL);
+    assert_eq!(String::from_utf8(other.stdout).unwrap().trim_end(), lines[0]);
+    assert_eq!(fed(&["api", "-", "-"], "").status.code(), Some(2));
+    assert_eq!(fed(&["api", "--batch", "-"], "").status.code(), Some(2));
+}
+
+#[test]
 fn a_pipe_that_breaks_is_a_quiet_success() {
     let mut child = billfold()
         .args(["gen", "--rows", "200000"])

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::charge::ScanHint;
 use crate::charge::schema;
 use crate::engine::{
-    Answer, CostAccount, Finished, Plan, Receipt, RowAccount, SourceReceipt, Sums, UnreadSource,
-    answer_sha256,
+    Answer, CostAccount, Finished, Memory, Plan, Receipt, RowAccount, SourceReceipt, StoredAnswer, Sums,
+    UnreadSource, told_sha256,
 };
 use crate::error::{Diagnostic, Error, Result};
 use crate::exchange::Exchange;
@@ -30,8 +30,8 @@ use crate::lookup::Lookups;
 use crate::query::ChargeQuery;
 
 use between::{Between, BetweenAccount, BetweenState};
-pub(crate) use charges::Fold;
 pub use charges::{Answered, Charges, Extent, Files};
+pub(crate) use charges::{Fold, Workers};
 pub use inspect::{ColumnInspection, ColumnTotals, Inspection, inspect};
 pub use many::{share_a_scan, sums_many};
 
@@ -43,6 +43,8 @@ pub struct RunOptions<'a> {
     pub allow_rejects: AllowRejects,
     /// Receives every rejected row, in the order of files and rows.
     pub on_reject: Option<RejectSink<'a>>,
+    /// Receives the canonical answer, which is made in any case for its hash; nothing where there is no answer.
+    pub on_answer: Option<AnswerSink<'a>>,
     /// Formats to look at before the built-in ones.
     pub mappings: Vec<Format>,
     /// Take this format whatever the columns say.
@@ -65,7 +67,12 @@ pub struct RunOptions<'a> {
     pub chunk_bytes: usize,
     /// Counters that someone may watch.
     pub progress: Arc<Progress>,
+    /// What groups may take up in memory before they go to disk; no limit without it.
+    pub memory: Option<Memory>,
 }
+
+/// What receives the canonical answer, piece by piece.
+pub type AnswerSink<'a> = Box<dyn FnMut(&[u8]) -> Result<()> + Send + 'a>;
 
 /// What receives rejected rows.
 pub type RejectSink<'a> = Box<dyn FnMut(&Diagnostic) -> std::io::Result<()> + Send + 'a>;
@@ -76,6 +83,7 @@ impl Default for RunOptions<'_> {
             threads: None,
             allow_rejects: AllowRejects::None,
             on_reject: None,
+            on_answer: None,
             mappings: Vec::new(),
             format: None,
             delimiter: None,
@@ -87,6 +95,7 @@ impl Default for RunOptions<'_> {
             max_expand: MAX_EXPAND,
             chunk_bytes: 1 << 18,
             progress: Arc::default(),
+            memory: None,
         }
     }
 }
@@ -99,6 +108,7 @@ impl RunOptions<'_> {
             threads: self.threads,
             allow_rejects: self.allow_rejects,
             on_reject: None,
+            on_answer: None,
             mappings: self.mappings.clone(),
             format: self.format.clone(),
             delimiter: self.delimiter,
@@ -110,6 +120,8 @@ impl RunOptions<'_> {
             max_expand: self.max_expand,
             chunk_bytes: self.chunk_bytes,
             progress: Arc::clone(&self.progress),
+            // Who asks again and again wants answers in memory.
+            memory: None,
         }
     }
 }
@@ -164,8 +176,10 @@ impl Progress {
 /// What a run came to. Without an answer `error()` says why.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The answer; None when more rows were rejected than allowed.
+    /// The answer; None when more rows were rejected than allowed, or when `stored` has it.
     pub answer: Option<Answer>,
+    /// The answer where its groups do not fit [`RunOptions::memory`].
+    pub stored: Option<StoredAnswer>,
     /// The account of the run, in either case.
     pub receipt: Receipt,
     /// The first rejected rows, at most [`Outcome::SHOWN_REJECTS`], in the order of files and rows.
@@ -181,7 +195,7 @@ impl Outcome {
     /// Why there is no answer.
     pub fn error(&self) -> Option<Error> {
         let rows = &self.receipt.rows;
-        self.answer.is_none().then(|| {
+        (self.answer.is_none() && self.stored.is_none()).then(|| {
             Error::new(crate::error::ErrorKind::RowsRejected { n_rejected: rows.rejected, n_read: rows.read })
                 .hint("--allow-rejects N (or P%) goes on without them; --rejects FILE writes them out with their reasons")
         })
@@ -196,9 +210,16 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     let plan = Arc::new(Plan::new(query)?);
     let allow_rejects = options.allow_rejects;
     let on_reject = options.on_reject.take();
-    let ran = fold_files_telling(inputs, &plan, &options, on_reject, || {
-        Sums::new(Arc::clone(&plan))
-    })?;
+    let on_answer = options.on_answer.take();
+    let (memory, n_workers) = (options.memory.clone(), workers(options.threads));
+    let state = || {
+        let plan = Arc::clone(&plan);
+        Workers(vec![match &memory {
+            Some(memory) => Sums::within(plan, memory, n_workers),
+            None => Sums::new(plan),
+        }])
+    };
+    let ran = fold_files_telling(inputs, &plan, &options, on_reject, state)?;
     let ((), finished, account) = ran.settle(&plan)?;
     let Account {
         mut receipt,
@@ -207,10 +228,16 @@ pub fn sums(inputs: &[String], query: ChargeQuery, mut options: RunOptions<'_>) 
     } = account;
     let admitted = allow_rejects.admits(receipt.rows.rejected, receipt.rows.read);
     if admitted {
-        receipt.answer_sha256 = answer_sha256(&finished.answer);
+        let mut tell = on_answer.unwrap_or_else(|| Box::new(|_| Ok(())));
+        receipt.answer_sha256 = told_sha256(&finished.answer, finished.stored.as_ref(), &mut tell)?;
     }
+    let (answer, stored) = match finished.stored {
+        Some(stored) => (None, Some(stored)),
+        None => (Some(finished.answer), None),
+    };
     Ok(Outcome {
-        answer: admitted.then_some(finished.answer),
+        answer: answer.filter(|_| admitted),
+        stored: stored.filter(|_| admitted),
         receipt,
         rejects,
         warnings,
@@ -384,6 +411,7 @@ impl<F: Fold> Ran<F> {
         if !allow.admits(receipt.rows.rejected, receipt.rows.read) {
             let outcome = Outcome {
                 answer: None,
+                stored: None,
                 receipt,
                 rejects,
                 warnings,

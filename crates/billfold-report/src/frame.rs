@@ -15,8 +15,9 @@ use billfold_core::money::{Amount, ExactSum, rescale};
 use billfold_core::time::Period;
 use billfold_core::{Error, Result};
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, DatetimeChunked, Int64Chunked, Int128Chunked, IntoColumn, IntoSeries as _,
-    NewChunkedArray, PlSmallStr, PolarsError, StringChunked, TimeUnit, TimeZone, UInt64Chunked,
+    BooleanChunked, Column, DataFrame, DataType, DatetimeChunked, Int64Chunked, Int128Chunked, IntoColumn,
+    IntoSeries as _, NewChunkedArray, PlSmallStr, PolarsError, StringChunked, TimeUnit, TimeZone,
+    UInt64Chunked,
 };
 
 /// Digits of a decimal of Polars.
@@ -49,7 +50,10 @@ pub fn from_answer(answer: &Answer) -> Result<DataFrame> {
         let name = free_name(name, &mut taken);
         columns.push(text(&name, answer.rows().map(|row| row.key(nth))));
     }
-    columns.push(text("period", answer.rows().map(|row| row.period().label.as_str())));
+    columns.push(text(
+        "period",
+        answer.rows().map(|row| row.period().label.as_str()),
+    ));
     columns.push(times("period_start", answer.rows().map(|row| row.period().start)));
     columns.push(times("period_end", answer.rows().map(|row| row.period().end)));
     let codes: Vec<String> = answer.rows().map(|row| row.currency().to_string()).collect();
@@ -159,15 +163,25 @@ pub(crate) fn decimals(name: &str, values: &[Option<ExactSum>]) -> Result<Column
     let amounts: Vec<Option<Amount>> = values
         .iter()
         .map(|value| match value {
-            Some(value) => value.to_amount().map(|a| Some(a.normalized())).ok_or_else(too_long),
+            Some(value) => value
+                .to_amount()
+                .map(|a| Some(a.normalized()))
+                .ok_or_else(too_long),
             None => Ok(None),
         })
         .collect::<Result<_>>()?;
-    let scale = amounts.iter().flatten().map(|amount| amount.scale()).max().unwrap_or(0);
+    let scale = amounts
+        .iter()
+        .flatten()
+        .map(|amount| amount.scale())
+        .max()
+        .unwrap_or(0);
     let integers: Vec<Option<i128>> = amounts
         .iter()
         .map(|amount| match amount {
-            Some(amount) => rescale(amount.mantissa(), amount.scale(), scale).map(Some).ok_or_else(too_long),
+            Some(amount) => rescale(amount.mantissa(), amount.scale(), scale)
+                .map(Some)
+                .ok_or_else(too_long),
             None => Ok(None),
         })
         .collect::<Result<_>>()?;

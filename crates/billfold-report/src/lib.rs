@@ -6,6 +6,8 @@
 //! measures   shares, changes, running totals, averages: integers all the way
 //! report     a pivot with what is shown of it, as grids
 //! grid       named columns of typed cells: what every output is written from
+//! frame      an answer as a Polars frame, and back
+//! sql        statements over charges, exact or refused
 //! html       one page with charts and tables
 //! xlsx       a workbook
 //! ```
@@ -15,12 +17,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod frame;
 pub mod grid;
 pub mod html;
 pub mod measures;
 pub mod pivot;
 pub mod report;
 pub mod rounding;
+pub mod sql;
 pub mod xlsx;
 
 pub use grid::{Cell, Column, Grid, GridRow, Kind, RowKind};

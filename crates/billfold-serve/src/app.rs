@@ -16,6 +16,7 @@ use billfold_api::{Dialect, Method, Refusal, RefusalKind, Settings, WireRequest,
 use billfold_core::time::format_instant;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::bills::Shelf;
 use crate::clock::{now_micros, now_seconds};
@@ -30,6 +31,9 @@ use crate::slots::{Place, Slots};
 /// Exactly this: Tencent's client takes an error for an empty success when there is more.
 const JSON: &str = "application/json";
 
+/// Bytes of a form in which its action is looked for.
+const MAX_LOOK: usize = 16 << 10;
+
 /// Everything that calls share.
 pub(crate) struct App {
     pub(crate) gate: Gate,
@@ -41,6 +45,8 @@ pub(crate) struct App {
     pub(crate) log: Log,
     pub(crate) slots: Arc<Slots>,
     pub(crate) ids: Ids,
+    /// Connections that may linger so that their clients see a refusal.
+    pub(crate) lingering: Semaphore,
 }
 
 /// The connection that a request came over.
@@ -131,10 +137,11 @@ impl Owned {
         let of_header = (dialect == Dialect::Tencent)
             .then(|| self.header("x-tc-action").and_then(known))
             .flatten();
-        // A form may be long; the action of a signed one is looked for all the same, once.
+        // No signed call is known yet: only so much of a form is looked at for the sake of a counter.
+        let form = self.body.get(..MAX_LOOK.min(self.body.len())).unwrap_or_default();
         of_header
             .or_else(|| named(&self.query))
-            .or_else(|| named(std::str::from_utf8(&self.body).unwrap_or_default()))
+            .or_else(|| named(std::str::from_utf8(form).unwrap_or_default()))
             .unwrap_or("other")
     }
 }

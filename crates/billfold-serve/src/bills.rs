@@ -4,6 +4,7 @@
 //! step; whoever is being answered keeps the one it began with. When the new one cannot be made, the old
 //! one stays and the failure shows in `/healthz` and `/metrics`.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -50,7 +51,7 @@ pub fn version_of_files(inputs: &[String]) -> Result<String> {
             .ok()
             .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
             .map_or(0, |since| since.as_nanos());
-        text.push_str(&format!("{name}\0{}\0{changed}\n", meta.len()));
+        let _ = writeln!(text, "{name}\0{}\0{changed}", meta.len());
     }
     Ok(text)
 }

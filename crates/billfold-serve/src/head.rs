@@ -156,10 +156,7 @@ fn judge_line<'a>(line: &'a [u8], limits: &Limits) -> Result<(&'a [u8], bool), R
     if !matches!(method, b"GET" | b"POST") {
         return Err(refused(405, "only GET and POST are taken"));
     }
-    if target.first() != Some(&b'/')
-        || !target.iter().all(|byte| byte.is_ascii_graphic())
-        || target.contains(&b'#')
-    {
+    if target.first() != Some(&b'/') || !target.iter().all(u8::is_ascii_graphic) || target.contains(&b'#') {
         return Err(refused(400, "the target is not a path of printable ASCII"));
     }
     if target.len() > limits.target {

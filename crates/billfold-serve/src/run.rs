@@ -14,10 +14,10 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{sleep, timeout};
 
 use crate::app::{App, Connection, Ids, refusal_body, routes};
 use crate::bills::{Bills, Looked, Shelf};
@@ -151,9 +151,17 @@ pub fn start(config: Config, bills: Arc<dyn Bills>) -> Result<Running> {
         config.window,
         config.strict_replay,
     )?;
-    let listener = std::net::TcpListener::bind(config.listen)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-        .map_err(|e| Error::io(format!("cannot listen on {}", config.listen), &e))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(config.n_workers + 2)
+        .thread_name("billfold-serve")
+        .enable_all()
+        .build()
+        .map_err(|e| Error::io("the threads of the server cannot be started", &e))?;
+    let listener = {
+        let _in_runtime = runtime.enter();
+        listen(config.listen).map_err(|e| Error::io(format!("cannot listen on {}", config.listen), &e))?
+    };
     let address = listener
         .local_addr()
         .map_err(|e| Error::io("the address of the socket cannot be read", &e))?;
@@ -173,14 +181,8 @@ pub fn start(config: Config, bills: Arc<dyn Bills>) -> Result<Running> {
         log,
         slots: Slots::new(config.n_connections),
         ids: Ids::default(),
+        lingering: Semaphore::new(config.n_connections),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(config.n_workers + 2)
-        .thread_name("billfold-serve")
-        .enable_all()
-        .build()
-        .map_err(|e| Error::io("the threads of the server cannot be started", &e))?;
     let (stop, stopped) = watch::channel(false);
     let (reload, reloads) = mpsc::channel(1);
     let handle = Handle { stop, reload };
@@ -205,6 +207,21 @@ pub fn start(config: Config, bills: Arc<dyn Bills>) -> Result<Running> {
         handle,
         thread,
     })
+}
+
+/// A socket that many clients may knock at at once.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    const KNOCKING: u32 = 1024;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A server that is started again takes its port over from connections that are still ending.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(KNOCKING)
 }
 
 /// Turns the signals of the process into what the handle can be told.
@@ -245,19 +262,11 @@ fn signals(handle: &Handle) -> Result<()> {
 /// Takes connections until it is told to stop, then waits for those that are there.
 async fn serve(
     config: Config,
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     app: Arc<App>,
     mut stopped: watch::Receiver<bool>,
     reloads: mpsc::Receiver<()>,
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            app.log
-                .say("error", "listen", &[("message", error.to_string().into())]);
-            return;
-        }
-    };
     let snapshot = app.shelf.current();
     app.log.say(
         "info",
@@ -366,7 +375,7 @@ fn take(
                 ],
             );
         }
-        end(socket, refused, limits).await;
+        end(socket, refused, limits, &app.lingering).await;
     }
 }
 
@@ -403,32 +412,31 @@ where
     }
 }
 
-/// Writes a refusal and closes, so that the client sees it: what it still sends is read for a moment.
-async fn end(socket: Arc<TcpStream>, refused: Option<Refused>, limits: Limits) {
+/// Writes a refusal and closes. So that the client sees it, what it still sends is read for a moment: a
+/// socket that is closed with bytes unread takes back what was written. Few linger so at once.
+async fn end(socket: Arc<TcpStream>, refused: Option<Refused>, limits: Limits, lingering: &Semaphore) {
     const MOMENT: Duration = Duration::from_secs(2);
     // The library and its guard are gone by now; where they are not, dropping closes.
-    let Some(mut socket) = Arc::into_inner(socket) else {
+    let (Some(mut socket), Some(refused)) = (Arc::into_inner(socket), refused) else {
         return;
     };
-    let until = Instant::now() + MOMENT;
-    if let Some(refused) = refused {
-        let text = refusal_text(refused);
-        let _ = timeout_at(until, socket.write_all(&text)).await;
-        let _ = timeout_at(until, socket.shutdown()).await;
+    // What is written here fits the buffer of any socket: one attempt, no waiting.
+    let _ = socket.try_write(&refusal_text(refused));
+    let Ok(_permit) = lingering.try_acquire() else {
+        return;
+    };
+    let linger = async {
+        let _ = socket.shutdown().await;
         let mut left = limits.body.saturating_add(1 << 20);
         let mut scrap = vec![0; 16 << 10];
-        let drain = async {
-            while let Ok(n) = tokio::io::AsyncReadExt::read(&mut socket, &mut scrap).await
-                && n > 0
-                && left > 0
-            {
-                left = left.saturating_sub(n as u64);
-            }
-        };
-        let _ = timeout_at(until, drain).await;
-    } else {
-        let _ = timeout_at(until, socket.shutdown()).await;
-    }
+        while let Ok(n) = socket.read(&mut scrap).await
+            && n > 0
+            && left > 0
+        {
+            left = left.saturating_sub(n as u64);
+        }
+    };
+    let _ = timeout(MOMENT, linger).await;
 }
 
 fn refusal_text(refused: Refused) -> Vec<u8> {

@@ -101,7 +101,7 @@ pub(crate) fn grouping(call: &Call<'_>, params: &Params) -> Result<Grouping, Ref
             .iter_mut()
             .filter(|d| d.source == DimensionSource::TagId)
         {
-            dimension.name = "tag_id".to_owned();
+            "tag_id".clone_into(&mut dimension.name);
             dimension.source = DimensionSource::TagKey(key.clone());
         }
     }

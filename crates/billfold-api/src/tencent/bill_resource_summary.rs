@@ -2,6 +2,8 @@
 //!
 #![doc = include_str!("../../docs/describe_bill_resource_summary.md")]
 
+use std::cmp::Reverse;
+
 use billfold_core::query::{Allocation, CostMetric};
 use billfold_core::time::{Tz, format_wall};
 use serde::Serialize;
@@ -86,7 +88,7 @@ pub(crate) fn answer(call: &Call<'_>, tree: &Tree) -> Result<Members, Refusal> {
                 && action.is_none_or(|name| name == identity.consumption.as_ref())
         })
         .collect();
-    kept.sort_by(|(_, a), (_, b)| b.cost.cmp(&a.cost));
+    kept.sort_by_key(|(_, item)| Reverse(item.cost));
     let n_items = kept.len();
     let set = kept
         .iter()

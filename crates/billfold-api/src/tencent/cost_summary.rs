@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../../docs/describe_cost_summary.md")]
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -111,7 +112,7 @@ fn answer(call: &Call<'_>, tree: &Tree, by: By) -> Result<Members, Refusal> {
         add(&mut total, &sums.cost)?;
     }
     let mut ordered: Vec<(&Arc<str>, &Sums)> = now.iter().collect();
-    ordered.sort_by(|(_, a), (_, b)| b.cost.cmp(&a.cost));
+    ordered.sort_by_key(|(_, sums)| Reverse(sums.cost));
     let data = ordered
         .iter()
         .skip(offset)
@@ -122,7 +123,7 @@ fn answer(call: &Call<'_>, tree: &Tree, by: By) -> Result<Members, Refusal> {
             if by != By::Product {
                 let region = (by == By::Region).then_some(sums.name.as_str());
                 let mut parts: Vec<(&Arc<str>, &Sums)> = sums.businesses.iter().collect();
-                parts.sort_by(|(_, a), (_, b)| b.cost.cmp(&a.cost));
+                parts.sort_by_key(|(_, sums)| Reverse(sums.cost));
                 let mut entries = Vec::with_capacity(parts.len());
                 for (code, sums) in parts {
                     let was = was.and_then(|was| was.businesses.get(code));

@@ -36,7 +36,7 @@ impl Members {
 }
 
 /// `{"Response":{…,"RequestId":"…"}}`.
-pub(crate) fn enveloped(members: Members, request_id: &str) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn enveloped(members: &Members, request_id: &str) -> Result<Vec<u8>, Refusal> {
     let Some(open) = members.0.strip_suffix(b"}").filter(|open| open.len() > 1) else {
         return Err(Refusal::new(
             RefusalKind::Internal,

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{CsvKind, OutputArgs, QuestionArgs, SourceArgs};
+use super::{CsvKind, ExchangeArgs, LookupArgs, OutputArgs, QuestionArgs, SourceArgs};
 
 /// `billfold report`.
 #[derive(Debug, Args)]
@@ -11,7 +11,13 @@ pub(crate) struct ReportArgs {
     pub(crate) source: SourceArgs,
 
     #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
+
+    #[command(flatten)]
     pub(crate) question: QuestionArgs,
+
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
 
     /// Length of the periods, one column each: hourly, daily, weekly, monthly, quarterly, yearly or total
     #[arg(

@@ -57,10 +57,12 @@ struct Coded<'a> {
 }
 
 /// The decimal type that holds every cost of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct CostType {
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CostType {
     wide: bool,
     scale: u8,
+    /// The cost that is furthest from zero.
+    largest: Option<ExactSum>,
 }
 
 impl<'a> Frame<'a> {
@@ -68,6 +70,11 @@ impl<'a> Frame<'a> {
     ///
     /// Errors: limit, when a cost needs more than 76 digits or a column has 2³¹ values or more.
     pub(super) fn new(answer: &'a Answer) -> Result<Self> {
+        Frame::with_cost(answer, CostType::of(answer)?)
+    }
+
+    /// Lays out some groups of an answer whose costs all have this type.
+    pub(super) fn with_cost(answer: &'a Answer, cost: CostType) -> Result<Self> {
         let dimensions = answer
             .keys
             .iter()
@@ -79,7 +86,6 @@ impl<'a> Frame<'a> {
         let currency = Coded::new(&answer.currency_idx, answer.currencies.len(), |code| {
             answer.currencies[code].as_str()
         })?;
-        let cost = CostType::of(answer)?;
 
         let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let mut fixed = vec![
@@ -223,23 +229,37 @@ fn text_array(names: &[&str], max_bytes: usize) -> ArrayRef {
 impl CostType {
     /// The smallest scale that holds every cost, and whether 38 digits do at that scale.
     fn of(answer: &Answer) -> Result<Self> {
-        let mut scale = 0;
-        for row in answer.rows() {
-            scale = scale_of(&row.cost(), scale);
-        }
-        let mut wide = false;
-        for row in answer.rows() {
-            let value = mantissa(&row.cost(), scale);
-            wide |= value.and_then(i256::to_i128).is_none_or(|v| !fits(v));
-            if wide && value.is_none_or(|value| !fits_wide(value)) {
-                return Err(Error::limit(
-                    "limit.decimal",
-                    format!("the cost {} needs more than 76 digits", row.cost()),
-                )
-                .hint("write this answer as CSV, which has no limit"));
+        let mut cost = CostType::default();
+        cost.widen_for(answer);
+        cost.check()?;
+        Ok(cost)
+    }
+
+    /// Makes room for the costs of some groups.
+    pub(super) fn widen_for(&mut self, answer: &Answer) {
+        for idx in 0..answer.len() {
+            let cost = answer.row(idx).cost();
+            self.scale = scale_of(&cost, self.scale);
+            if self.largest.is_none_or(|largest| beyond(&cost, &largest)) {
+                self.largest = Some(cost);
             }
         }
-        Ok(CostType { wide, scale })
+        let value = self.largest.map(|cost| mantissa(&cost, self.scale));
+        self.wide = value.is_some_and(|value| value.and_then(i256::to_i128).is_none_or(|v| !fits(v)));
+    }
+
+    /// Errors: limit, when a cost needs more than 76 digits.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.largest {
+            Some(cost) if mantissa(&cost, self.scale).is_none_or(|value| !fits_wide(value)) => {
+                Err(Error::limit(
+                    "limit.decimal",
+                    format!("the cost {cost} needs more than 76 digits"),
+                )
+                .hint("write this answer as CSV, which has no limit"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn data_type(self) -> DataType {
@@ -270,6 +290,12 @@ impl CostType {
             ))
         }
     }
+}
+
+/// Whether a cost is further from zero than another.
+fn beyond(cost: &ExactSum, other: &ExactSum) -> bool {
+    let magnitude = |sum: &ExactSum| if *sum < ExactSum::ZERO { -*sum } else { *sum };
+    magnitude(cost) > magnitude(other)
 }
 
 /// 10ⁿ, `n` at most 38.
@@ -343,9 +369,11 @@ mod tests {
         schema.fields().iter().map(|field| field.name().clone()).collect()
     }
 
-    fn cost_type(costs: &[&str]) -> CostType {
+    /// Whether the column is wide, and its scale.
+    fn cost_type(costs: &[&str]) -> (bool, u8) {
         let groups: Vec<_> = costs.iter().map(|cost| (vec![], "USD", *cost, 1)).collect();
-        CostType::of(&samples::answer(&[], &groups)).unwrap()
+        let cost = CostType::of(&samples::answer(&[], &groups)).unwrap();
+        (cost.wide, cost.scale)
     }
 
     #[test]
@@ -378,7 +406,7 @@ mod tests {
 
     #[test]
     fn the_scale_is_the_smallest_that_holds_every_cost() {
-        let narrow = |scale| CostType { wide: false, scale };
+        let narrow = |scale| (false, scale);
         assert_eq!(cost_type(&[]), narrow(0));
         assert_eq!(cost_type(&["100", "0"]), narrow(0));
         assert_eq!(cost_type(&["1.50", "-2.25", "3.000"]), narrow(2));
@@ -389,22 +417,10 @@ mod tests {
     #[test]
     fn a_cost_beyond_38_digits_makes_the_column_wide() {
         let tiny = format!("0.{}1", "0".repeat(37));
-        assert_eq!(
-            cost_type(&["10", &tiny]),
-            CostType {
-                wide: true,
-                scale: 38
-            }
-        );
+        assert_eq!(cost_type(&["10", &tiny]), (true, 38));
         let nines = "9".repeat(38);
-        assert_eq!(
-            cost_type(&[&nines]),
-            CostType {
-                wide: false,
-                scale: 0
-            }
-        );
-        assert_eq!(cost_type(&[&nines, "0.1"]), CostType { wide: true, scale: 1 });
+        assert_eq!(cost_type(&[&nines]), (false, 0));
+        assert_eq!(cost_type(&[&nines, "0.1"]), (true, 1));
     }
 
     #[test]

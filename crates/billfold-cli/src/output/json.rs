@@ -6,98 +6,113 @@
 
 use std::io::{self, Write};
 
-use billfold_core::engine::{Answer, AnswerRow, Receipt};
+use billfold_core::Result;
+use billfold_core::engine::canonical::each_piece;
+use billfold_core::engine::{Answer, Receipt};
+use billfold_core::money::push_count;
 use billfold_core::time::format_instant;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
 
 use super::question::QuestionView;
+use super::{Groups, cannot};
 use crate::receipt::{ReceiptView, TotalsView};
 
 /// Writes the document.
-pub(crate) fn write(answer: &Answer, receipt: &Receipt, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(b"{\"question\":")?;
-    serde_json::to_writer(&mut *out, &QuestionView::from(&answer.query))?;
-    out.write_all(b",\n\"groups\":[")?;
-    let bounds = Bounds::new(answer);
-    let mut separator: &[u8] = b"\n";
-    for idx in 0..answer.len() {
-        out.write_all(separator)?;
-        separator = b",\n";
-        serde_json::to_writer(&mut *out, &Group::new(answer, &bounds, idx))?;
-    }
-    out.write_all(b"\n],\n\"totals\":")?;
-    serde_json::to_writer(&mut *out, &TotalsView(&answer.totals))?;
-    write!(
-        out,
-        ",\n\"n_groups\":{},\n\"n_charges\":{},\n\"receipt\":",
-        answer.n_groups, answer.n_charges
-    )?;
-    serde_json::to_writer(&mut *out, &ReceiptView::from(receipt))?;
-    out.write_all(b"}\n")
+pub(crate) fn write(groups: Groups<'_>, receipt: &Receipt, out: &mut dyn Write) -> Result<()> {
+    let failed = |e: io::Error| cannot("the answer", &e);
+    let head = groups.head();
+    let begin = |out: &mut dyn Write| -> io::Result<()> {
+        out.write_all(b"{\"question\":")?;
+        serde_json::to_writer(&mut *out, &QuestionView::from(&head.query))?;
+        out.write_all(b",\n\"groups\":[")
+    };
+    begin(out).map_err(failed)?;
+    let mut is_first = true;
+    groups.each(&mut |answer| {
+        let group = group_line(answer);
+        let line = |idx: usize, line: &mut Vec<u8>| {
+            line.extend_from_slice(b",\n");
+            group(idx, line);
+        };
+        each_piece(answer.len(), &line, &mut |lines| {
+            // No comma stands before the first group.
+            let lines = if std::mem::take(&mut is_first) {
+                &lines[1..]
+            } else {
+                lines
+            };
+            out.write_all(lines).map_err(failed)
+        })
+    })?;
+    let end = |out: &mut dyn Write| -> io::Result<()> {
+        out.write_all(b"\n],\n\"totals\":")?;
+        serde_json::to_writer(&mut *out, &TotalsView(&head.totals))?;
+        write!(
+            out,
+            ",\n\"n_groups\":{},\n\"n_charges\":{},\n\"receipt\":",
+            head.n_groups, head.n_charges
+        )?;
+        serde_json::to_writer(&mut *out, &ReceiptView::from(receipt))?;
+        out.write_all(b"}\n")
+    };
+    end(out).map_err(failed)
 }
 
-/// Per period of an answer, its bounds as text: periods repeat from group to group.
-pub(super) struct Bounds(Vec<[Option<String>; 2]>);
-
-impl Bounds {
-    pub(super) fn new(answer: &Answer) -> Self {
-        let bounds = answer
-            .periods
-            .iter()
-            .map(|period| [period.start.map(format_instant), period.end.map(format_instant)]);
-        Bounds(bounds.collect())
-    }
-}
-
-/// One group as an object.
-pub(super) struct Group<'a> {
-    answer: &'a Answer,
-    row: AnswerRow<'a>,
-    bounds: &'a [Option<String>; 2],
-}
-
-impl<'a> Group<'a> {
-    /// The group at `idx` of the answer.
-    pub(super) fn new(answer: &'a Answer, bounds: &'a Bounds, idx: usize) -> Self {
-        Group {
-            answer,
-            row: answer.row(idx),
-            bounds: &bounds.0[answer.period_idx[idx] as usize],
+/// Appends the group at an index as an object.
+pub(super) fn group_line(answer: &Answer) -> impl Fn(usize, &mut Vec<u8>) + Sync {
+    // Names of members, periods and currencies repeat from group to group.
+    let mut before = "{\"by\":{".to_owned();
+    let names: Vec<String> = answer
+        .dimension_names()
+        .map(|name| {
+            let member = format!("{before}{}:", json(name));
+            ",".clone_into(&mut before);
+            member
+        })
+        .collect();
+    let close = if names.is_empty() { "{\"by\":{}" } else { "}" };
+    let periods: Vec<String> = answer
+        .periods
+        .iter()
+        .map(|period| {
+            let (start, end) = (period.start.map(format_instant), period.end.map(format_instant));
+            format!(
+                "{close},\"period\":{},\"period_start\":{},\"period_end\":{},\"billing_currency\":",
+                json(&period.label),
+                json(&start),
+                json(&end)
+            )
+        })
+        .collect();
+    let currencies: Vec<String> = answer
+        .currencies
+        .iter()
+        .map(|currency| format!("{},\"cost\":\"", json(currency.as_str())))
+        .collect();
+    move |idx, line| {
+        let row = answer.row(idx);
+        for (name, key) in names.iter().zip(row.keys()) {
+            line.extend_from_slice(name.as_bytes());
+            // Writing to a vector cannot fail.
+            let _ = serde_json::to_writer(&mut *line, key);
         }
-    }
-}
-
-impl Serialize for Group<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct By<'a>(&'a Answer, AnswerRow<'a>);
-        impl Serialize for By<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_map(self.0.dimension_names().zip(self.1.keys()))
-            }
-        }
-        let mut group = serializer.serialize_map(None)?;
-        group.serialize_entry("by", &By(self.answer, self.row))?;
-        group.serialize_entry("period", &self.row.period().label)?;
-        group.serialize_entry("period_start", &self.bounds[0])?;
-        group.serialize_entry("period_end", &self.bounds[1])?;
-        group.serialize_entry("billing_currency", self.row.currency().as_str())?;
-        group.serialize_entry("cost", &Shown(self.row.cost()))?;
-        group.serialize_entry("charges", &self.row.charges())?;
+        line.extend_from_slice(periods[answer.period_idx[idx] as usize].as_bytes());
+        line.extend_from_slice(currencies[answer.currency_idx[idx] as usize].as_bytes());
+        answer.costs.push_text(idx as u32, line);
+        line.extend_from_slice(b"\",\"charges\":");
+        push_count(line, row.charges());
         // `Others` can be the name of a project too.
-        if self.row.is_others() {
-            group.serialize_entry("others", &true)?;
-        }
-        group.end()
+        line.extend_from_slice(if row.is_others() {
+            b",\"others\":true}"
+        } else {
+            b"}"
+        });
     }
 }
 
-/// A value as the text that it displays as.
-struct Shown<T>(T);
-
-impl<T: std::fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
+fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    // Texts are always written.
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -111,7 +126,7 @@ mod tests {
             &["cost", "tag:\u{1b}"],
             &[(&["x", "a\"b\n"], "USD", "10000000000000000000.000000000000000001")],
         );
-        let text = written(|out| write(&answer, &Receipt::default(), out));
+        let text = written(|out| write(Groups::Whole(&answer), &Receipt::default(), out));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let group = &json["groups"][0];
         assert_eq!(group["by"]["cost"], "x");
@@ -130,7 +145,7 @@ mod tests {
     #[test]
     fn an_answer_without_groups_is_a_document() {
         let answer = answer(&[], &[]);
-        let text = written(|out| write(&answer, &Receipt::default(), out));
+        let text = written(|out| write(Groups::Whole(&answer), &Receipt::default(), out));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["groups"], serde_json::json!([]));
     }

@@ -19,7 +19,7 @@ mod testing;
 use std::io::{self, Write};
 
 use billfold_api::get_charge_sums::Shape;
-use billfold_core::engine::{Answer, Receipt};
+use billfold_core::engine::{Answer, Receipt, StoredAnswer};
 use billfold_core::{Error, Result};
 
 use crate::args::{AnswerFormat, CsvKind};
@@ -27,10 +27,54 @@ use crate::io::Io;
 use crate::sink::{NewFile, Target, Watched};
 use crate::usage;
 
+/// The groups of an answer, in memory or on disk.
+#[derive(Clone, Copy)]
+pub(crate) enum Groups<'a> {
+    /// In memory.
+    Whole(&'a Answer),
+    /// On disk, because they did not fit the memory given.
+    Stored(&'a StoredAnswer),
+}
+
+impl<'a> Groups<'a> {
+    /// Everything but the groups, which may be in it as well.
+    pub(crate) fn head(self) -> &'a Answer {
+        match self {
+            Groups::Whole(answer) => answer,
+            Groups::Stored(stored) => stored.head(),
+        }
+    }
+
+    /// Hands out the groups in order, some at a time; their periods and currencies are the head's.
+    pub(crate) fn each(self, each: &mut dyn FnMut(&Answer) -> Result<()>) -> Result<()> {
+        match self {
+            Groups::Whole(answer) => each(answer),
+            Groups::Stored(stored) => stored.each_block(each),
+        }
+    }
+
+    /// The answer, for formats that look at all groups before they write the first.
+    ///
+    /// Errors: `limit.memory` when the groups are on disk.
+    pub(crate) fn whole(self, format: &str) -> Result<&'a Answer> {
+        match self {
+            Groups::Whole(answer) => Ok(answer),
+            Groups::Stored(stored) => Err(Error::limit(
+                "limit.memory",
+                format!(
+                    "{format} holds all groups in memory, and these {} are more than --memory allows",
+                    stored.len()
+                ),
+            )
+            .hint("write csv, ndjson, json or parquet; or keep fewer with --top or --limit, or give more with --memory")),
+        }
+    }
+}
+
 /// What is told: the answer, its receipt, and how.
 pub(crate) struct Told<'a> {
     /// The answer.
-    pub(crate) answer: &'a Answer,
+    pub(crate) groups: Groups<'a>,
     /// Its receipt.
     pub(crate) receipt: &'a Receipt,
     /// Whether the API's question was grouped.
@@ -92,22 +136,21 @@ fn cannot(what: &str, e: &io::Error) -> Error {
 }
 
 fn render(told: &Told<'_>, format: AnswerFormat, screen: Screen, out: &mut (dyn Write + Send)) -> Result<()> {
-    let answer = told.answer;
-    let written = match format {
+    let groups = told.groups;
+    match format {
         AnswerFormat::Table => {
             let options = table::TableOptions {
                 places: told.places,
                 color: screen.color,
                 width: screen.width,
             };
-            table::write(answer, &options, out)
+            table::write(groups.whole("a table")?, &options, out).map_err(|e| cannot("the answer", &e))
         }
-        AnswerFormat::Csv => csv::write(answer, told.csv, out),
-        AnswerFormat::Json => json::write(answer, told.receipt, out),
-        AnswerFormat::Ndjson => ndjson::write(answer, out),
-        AnswerFormat::Parquet => return parquet::write(answer, out),
-        AnswerFormat::Arrow => return arrow::write(answer, out),
-        AnswerFormat::Api => return api::write(answer, told.shape, out),
-    };
-    written.map_err(|e| cannot("the answer", &e))
+        AnswerFormat::Csv => csv::write(groups, told.csv, out),
+        AnswerFormat::Json => json::write(groups, told.receipt, out),
+        AnswerFormat::Ndjson => ndjson::write(groups, out),
+        AnswerFormat::Parquet => parquet::write_groups(groups, out),
+        AnswerFormat::Arrow => arrow::write(groups.whole("an Arrow file")?, out),
+        AnswerFormat::Api => api::write(groups.whole("the response")?, told.shape, out),
+    }
 }

@@ -1,19 +1,25 @@
 //! NDJSON: one group a line, as in the JSON document. Totals and receipt are not in it.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use billfold_core::engine::Answer;
+use billfold_core::Result;
+use billfold_core::engine::canonical::each_piece;
 
-use super::json::{Bounds, Group};
+use super::json::group_line;
+use super::{Groups, cannot};
 
 /// Writes the groups.
-pub(crate) fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
-    let bounds = Bounds::new(answer);
-    for idx in 0..answer.len() {
-        serde_json::to_writer(&mut *out, &Group::new(answer, &bounds, idx))?;
-        out.write_all(b"\n")?;
-    }
-    Ok(())
+pub(crate) fn write(groups: Groups<'_>, out: &mut dyn Write) -> Result<()> {
+    groups.each(&mut |answer| {
+        let group = group_line(answer);
+        let line = |idx: usize, line: &mut Vec<u8>| {
+            group(idx, line);
+            line.push(b'\n');
+        };
+        each_piece(answer.len(), &line, &mut |lines| {
+            out.write_all(lines).map_err(|e| cannot("the answer", &e))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -25,7 +31,7 @@ mod tests {
     fn one_group_is_one_line() {
         let answer = answer(&["zone_id"], &[(&["a\nb"], "CNY", "-0.10"), (&["c"], "", "2")]);
         assert_eq!(
-            written(|out| write(&answer, out)),
+            written(|out| write(Groups::Whole(&answer), out)),
             concat!(
                 r#"{"by":{"zone_id":"a\nb"},"period":"total","period_start":null,"period_end":null,"#,
                 r#""billing_currency":"CNY","cost":"-0.1","charges":1}"#,

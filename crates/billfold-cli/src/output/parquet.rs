@@ -9,20 +9,40 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::frame::Frame;
+use super::Groups;
+use super::frame::{CostType, Frame};
 
 /// Writes an answer as a Parquet file.
 ///
 /// Errors: io; what `Frame::new` refuses.
 pub fn write(answer: &Answer, out: &mut (dyn Write + Send)) -> Result<()> {
-    let frame = Frame::new(answer)?;
+    write_groups(Groups::Whole(answer), out)
+}
+
+/// Writes groups, in memory or on disk, as a Parquet file.
+pub(crate) fn write_groups(groups: Groups<'_>, out: &mut (dyn Write + Send)) -> Result<()> {
+    let mut cost = CostType::default();
+    groups.each(&mut |answer| {
+        cost.widen_for(answer);
+        Ok(())
+    })?;
+    cost.check()?;
+    let head = Frame::with_cost(groups.head(), cost)?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .build();
     let mut writer =
-        ArrowWriter::try_new(&mut *out, frame.schema(), Some(properties)).map_err(|e| refused(&e))?;
-    for batch in frame.batches() {
-        writer.write(&batch?).map_err(|e| refused(&e))?;
+        ArrowWriter::try_new(&mut *out, head.schema(), Some(properties)).map_err(|e| refused(&e))?;
+    let mut write_all = |frame: &Frame<'_>| {
+        frame
+            .batches()
+            .try_for_each(|batch| writer.write(&batch?).map_err(|e| refused(&e)))
+    };
+    match groups {
+        Groups::Whole(_) => write_all(&head)?,
+        Groups::Stored(stored) => {
+            stored.each_block(&mut |block| write_all(&Frame::with_cost(block, cost)?))?;
+        }
     }
     writer.close().map_err(|e| refused(&e))?;
     out.flush().map_err(|cause| Error::io("writing Parquet", &cause))

@@ -53,7 +53,9 @@ pub(super) fn answer(names: &[&str], rows: &[(&[&str], &str, &str)]) -> Answer {
 }
 
 /// What a writer wrote.
-pub(super) fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
+pub(super) fn written<E: std::fmt::Debug>(
+    write: impl FnOnce(&mut dyn std::io::Write) -> Result<(), E>,
+) -> String {
     let mut out = Vec::new();
     write(&mut out).unwrap();
     String::from_utf8(out).unwrap()

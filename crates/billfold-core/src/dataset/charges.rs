@@ -96,16 +96,20 @@ pub(crate) trait Fold: Send {
     fn finish(self) -> Result<(Self::Value, Finished)>;
 }
 
-impl Fold for Sums {
+/// Sums of workers, put together all at once at the end.
+pub(crate) struct Workers(pub(crate) Vec<Sums>);
+
+impl Fold for Workers {
     type Value = ();
     fn update(&mut self, batch: &ChargeBatch) -> Result<()> {
-        Sums::update(self, batch)
+        self.0.iter_mut().take(1).try_for_each(|sums| sums.update(batch))
     }
     fn merge(&mut self, other: Self) -> Result<()> {
-        Sums::merge(self, &other)
+        self.0.extend(other.0);
+        Ok(())
     }
     fn finish(self) -> Result<((), Finished)> {
-        Ok(((), Sums::finish(self)?))
+        Ok(((), Sums::finish_all(self.0)?))
     }
 }
 

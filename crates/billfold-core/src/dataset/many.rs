@@ -27,6 +27,11 @@ pub fn sums_many(
     queries: Vec<ChargeQuery>,
     mut options: RunOptions<'_>,
 ) -> Result<Vec<Outcome>> {
+    if options.exchange.is_some() && !count_the_same(&queries) {
+        return Err(Error::usage(
+            "questions that are converted share a reading where they are about the same charges",
+        ));
+    }
     let plans = bind(queries)?;
     let first = plans.first().ok_or_else(|| Error::usage("no question"))?;
     let allow_rejects = options.allow_rejects;
@@ -51,12 +56,21 @@ pub fn sums_many(
             }
             Ok(Outcome {
                 answer: admitted.then_some(finished.answer),
+                stored: None,
                 receipt,
                 rejects: rejects.clone(),
                 warnings: warnings.clone(),
             })
         })
         .collect()
+}
+
+/// Whether the same charges count in all questions, at the same times.
+fn count_the_same(queries: &[ChargeQuery]) -> bool {
+    queries.windows(2).all(|pair| {
+        let [a, b] = pair else { return true };
+        (&a.filter, a.window, a.zone, a.allocation) == (&b.filter, b.window, b.zone, b.allocation)
+    })
 }
 
 /// The account of one question: what was read is that of all.

@@ -6,49 +6,106 @@
 
 use std::io::{self, Write};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::answer::Answer;
+use super::spill::StoredAnswer;
+use crate::error::Result;
+use crate::money::push_count;
 use crate::time::format_instant;
+
+/// Groups that are rendered in one piece.
+const PIECE_GROUPS: usize = 1 << 13;
+/// Bytes of a line, about.
+const LINE_BYTES: usize = 96;
 
 /// Writes an answer in its canonical form.
 pub fn write_csv(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
-    let mut line = String::new();
+    out.write_all(&header(answer, push_bytes))?;
+    write_csv_lines(answer, &mut |bytes| out.write_all(bytes))
+}
+
+/// Hands out the lines of the groups without the header, some at a time.
+///
+/// Errors: what `each` refuses.
+pub fn write_csv_lines<E>(answer: &Answer, each: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    each_piece(answer.len(), &csv_line(answer, push_bytes), each)
+}
+
+/// How the text of a field is appended to a line.
+pub type PushField = fn(&mut Vec<u8>, &str);
+
+/// The line above the groups, names written with `push`.
+pub fn header(answer: &Answer, push: PushField) -> Vec<u8> {
+    let mut line = Vec::new();
     for name in answer.dimension_names() {
-        push_field(&mut line, name);
-        line.push(',');
+        push(&mut line, name);
+        line.push(b',');
     }
-    line.push_str("period,period_start,period_end,billing_currency,cost,charges\n");
-    out.write_all(line.as_bytes())?;
+    line.extend_from_slice(b"period,period_start,period_end,billing_currency,cost,charges\n");
+    line
+}
+
+/// Appends the line of the group at an index, names written with `push`.
+pub fn csv_line(answer: &Answer, push: PushField) -> impl Fn(usize, &mut Vec<u8>) + Sync {
     // Periods repeat from group to group.
     let periods: Vec<String> = answer
         .periods
         .iter()
         .map(|period| {
             let instant = |i: Option<i64>| i.map(format_instant).unwrap_or_default();
-            format!(
-                "{},{},{}",
-                period.label,
-                instant(period.start),
-                instant(period.end)
-            )
+            let (start, end) = (instant(period.start), instant(period.end));
+            format!("{},{start},{end},", period.label)
         })
         .collect();
-    for (idx, row) in answer.rows().enumerate() {
-        line.clear();
-        for key in row.keys() {
-            push_field(&mut line, key);
-            line.push(',');
+    move |idx, line| {
+        for key in answer.row(idx).keys() {
+            push(line, key);
+            line.push(b',');
         }
-        line.push_str(&periods[answer.period_idx[idx] as usize]);
-        line.push(',');
-        line.push_str(row.currency().as_str());
-        line.push(',');
-        line.push_str(&row.cost().to_string());
-        line.push(',');
-        line.push_str(&row.charges().to_string());
-        line.push('\n');
-        out.write_all(line.as_bytes())?;
+        line.extend_from_slice(periods[answer.period_idx[idx] as usize].as_bytes());
+        let currency = answer.currencies[answer.currency_idx[idx] as usize];
+        line.extend_from_slice(currency.as_str().as_bytes());
+        line.push(b',');
+        answer.costs.push_text(idx as u32, line);
+        line.push(b',');
+        push_count(line, answer.charges[idx]);
+        line.push(b'\n');
+    }
+}
+
+/// Hands out what `line` appends per group, in order and in pieces of many groups, rendered on all cores.
+///
+/// Errors: what `each` refuses.
+pub fn each_piece<E>(
+    n_groups: usize,
+    line: &(impl Fn(usize, &mut Vec<u8>) + Sync),
+    each: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let render = |piece: usize, lines: &mut Vec<u8>| {
+        let from = piece * PIECE_GROUPS;
+        let to = n_groups.min(from + PIECE_GROUPS);
+        lines.clear();
+        lines.reserve((to - from) * LINE_BYTES);
+        (from..to).for_each(|idx| line(idx, lines));
+    };
+    let n_pieces = n_groups.div_ceil(PIECE_GROUPS);
+    if n_pieces == 1 {
+        // Less than other cores are worth waking for.
+        let mut lines = Vec::new();
+        render(0, &mut lines);
+        return each(&lines);
+    }
+    let at_once = rayon::current_num_threads() * 2;
+    let mut pieces: Vec<Vec<u8>> = vec![Vec::new(); at_once.min(n_pieces)];
+    for first in (0..n_pieces).step_by(at_once) {
+        let n = at_once.min(n_pieces - first);
+        pieces[..n]
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(i, lines)| render(first + i, lines));
+        pieces[..n].iter().try_for_each(|lines| each(lines))?;
     }
     Ok(())
 }
@@ -64,30 +121,55 @@ pub fn push_field(line: &mut String, text: &str) {
     }
 }
 
+/// Appends a CSV field to bytes, quoted as [`push_field`] does.
+pub fn push_bytes(line: &mut Vec<u8>, text: &str) {
+    let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    // Without a way out the loop is a few instructions for many bytes.
+    if text
+        .as_bytes()
+        .iter()
+        .fold(false, |any, byte| any | special(byte))
+    {
+        let mut field = String::new();
+        push_field(&mut field, text);
+        line.extend_from_slice(field.as_bytes());
+    } else {
+        line.extend_from_slice(text.as_bytes());
+    }
+}
+
 /// SHA-256 of the canonical form, in lower-case hex: what `sha256sum` says of the printed CSV.
 pub fn answer_sha256(answer: &Answer) -> String {
-    struct Hashing(Sha256);
-    impl Write for Hashing {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    // Nothing is refused here.
+    told_sha256(answer, None, &mut |_| Ok(())).unwrap_or_default()
+}
+
+/// The same, of the answer or of the one on disk that it is the head of; `tell` hears the form as it is hashed.
+///
+/// Errors: what `tell` refuses; a temporary file that cannot be read.
+pub fn told_sha256(
+    answer: &Answer,
+    stored: Option<&StoredAnswer>,
+    tell: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut hear = |bytes: &[u8]| {
+        hash.update(bytes);
+        tell(bytes)
+    };
+    hear(&header(answer, push_bytes))?;
+    match stored {
+        Some(stored) => stored.each_block(&mut |block| write_csv_lines(block, &mut hear))?,
+        None => write_csv_lines(answer, &mut hear)?,
     }
-    let mut hashing = io::BufWriter::with_capacity(1 << 16, Hashing(Sha256::new()));
-    // Hashing cannot fail.
-    let _ = write_csv(answer, &mut hashing);
-    let _ = hashing.flush();
-    match hashing.into_inner() {
-        Ok(Hashing(hash)) => hash
-            .finalize()
-            .iter()
-            .fold(String::with_capacity(64), |mut hex, byte| {
-                let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
-                hex
-            }),
-        Err(_) => String::new(),
+    Ok(hex(hash))
+}
+
+fn hex(hash: Sha256) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in hash.finalize() {
+        // Writing to a string cannot fail.
+        let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
     }
+    hex
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::answer::{Answer, KeyColumn};
+use super::gather::{Gathered, Range, gather};
 use super::group::Pairs;
+use super::plan::Plan;
+use super::spill::{self, StoredAnswer};
 use super::sums::Sums;
 use crate::error::{Error, Result};
 use crate::money::{Currency, ExactSum, SumColumn, Totals};
@@ -16,8 +19,10 @@ use crate::time::{Granularity, Period, Window};
 /// An answer, and the engine's side of the receipt.
 #[derive(Debug)]
 pub struct Finished {
-    /// The answer.
+    /// The answer; without its groups where `stored` has them.
     pub answer: Answer,
+    /// The answer where its groups do not fit the memory that [`Sums::within`] was given.
+    pub stored: Option<StoredAnswer>,
     /// Cost used, each charge once.
     pub used: Totals,
     /// Cost that a filter took out.
@@ -32,7 +37,7 @@ pub struct Finished {
     pub n_filtered: u64,
     /// Rows outside the window.
     pub n_outside: u64,
-    /// Per group of the answer its number in the fold; of no use after `top` or `fill`.
+    /// Per group of the answer its number in the state, where there is one state; empty after `top` or `fill`.
     pub(super) group_idx: Vec<u32>,
 }
 
@@ -43,127 +48,244 @@ struct Table {
     dims: Vec<Vec<u32>>,
     costs: SumColumn,
     charges: Vec<u64>,
+    /// Of one state alone: per group its number there.
+    numbers: Vec<u32>,
 }
 
 impl Sums {
-    /// Names and orders the groups.
-    ///
-    /// Errors: a total that leaves 256 bits; a fill that would make more than 2³² groups.
+    /// Names and orders the groups. See [`Sums::finish_all`].
     pub fn finish(self) -> Result<Finished> {
-        let plan = Arc::clone(&self.plan);
+        Sums::finish_all(vec![self])
+    }
+
+    /// Puts the states of all workers together, names and orders the groups.
+    ///
+    /// Errors: a total that leaves 256 bits; a fill that would make more than 2³² groups; no state at all.
+    pub fn finish_all(mut states: Vec<Sums>) -> Result<Finished> {
+        let Some(first) = states.first() else {
+            return Err(Error::bug("no worker"));
+        };
+        if states.iter().any(Sums::has_spilled) {
+            return spill::finish(states);
+        }
+        let plan = Arc::clone(&first.plan);
         let query = &plan.query;
-        let currency_of: Vec<Currency> = (0..self.currencies.len() as u32)
-            .map(|code| Currency::parse(self.currencies.name(code)).unwrap_or(Currency::UNKNOWN))
+        let tallies = Tallies::of(&states)?;
+        states.iter_mut().for_each(Sums::forget_lookups);
+        let gathered = gather(&states);
+        let mut table = Table::empty(plan.dimensions.len());
+        gathered.each_range(&plan, &states, |range| table.push(&range))?;
+        let name = |at: &(u32, u32), d: usize| {
+            let (worker, code) = (at.0 as usize, at.1);
+            Arc::<str>::from(String::from_utf8_lossy(states[worker].names[d].name(code)).as_ref())
+        };
+        let names: Vec<Vec<Arc<str>>> = gathered
+            .names
+            .iter()
+            .enumerate()
+            .map(|(d, names)| names.iter().map(|at| name(at, d)).collect())
             .collect();
-        let (currencies, periods, dims) = self.paths();
-        let mut table = Table {
+        let Gathered {
+            mut ordinals,
             currencies,
-            periods,
-            dims,
-            costs: self.costs.clone(),
-            charges: self.charges.clone(),
-        };
+            ..
+        } = gathered;
+        drop(states);
+        let groups = totals_by(&currencies, &table)?;
+        let used = tallies.used_beside(&groups, plan.groups_overlap())?;
 
-        let groups = totals_by(
-            &currency_of,
-            table
-                .currencies
-                .iter()
-                .copied()
-                .zip((0..).map(|g| table.costs.get(g))),
-        )?;
-        let by_code = |column: &SumColumn| {
-            totals_by(&currency_of, (0..column.len() as u32).map(|c| (c, column.get(c))))
-        };
-        let filtered = by_code(&self.filtered)?;
-        let outside_window = by_code(&self.outside)?;
-        let used = if plan.groups_overlap() {
-            // Of the currencies of the groups: which others were met depends on what a scan could leave unread.
-            let met = |code: &u32| groups.get(currency_of[*code as usize]).is_some();
-            let codes = (0..self.used.len() as u32).filter(met);
-            totals_by(&currency_of, codes.map(|code| (code, self.used.get(code))))?
-        } else {
-            groups.clone()
-        };
-
-        let mut ordinals = self.periods.ordinals.clone();
+        let mut is_ordered = true;
         if query.fill {
+            let n_before = table.charges.len();
             fill(&mut table, &mut ordinals, &plan)?;
+            table.numbers.clear();
+            is_ordered = table.charges.len() == n_before;
+            // What was filled in is numbered behind the periods that were there.
+            let (sorted, rank) = ranked(&ordinals);
+            ordinals = sorted;
+            for period in &mut table.periods {
+                *period = rank[*period as usize];
+            }
         }
-
-        // Codes become ranks: equal order by number and by bytes from here on.
-        let mut names = Vec::with_capacity(self.names.len());
-        for (codes, names_of) in table.dims.iter_mut().zip(&self.names) {
-            let (order, rank) = names_of.ranked();
-            codes.par_iter_mut().for_each(|code| *code = rank[*code as usize]);
-            let text = |code: &u32| Arc::<str>::from(String::from_utf8_lossy(names_of.name(*code)).as_ref());
-            names.push(order.iter().map(text).collect::<Vec<_>>());
-        }
-        let (currencies, currency_rank) = ranked(&currency_of);
-        table
-            .currencies
-            .iter_mut()
-            .for_each(|code| *code = currency_rank[*code as usize]);
-        let (ordinals, period_rank) = ranked(&ordinals);
-        table
-            .periods
-            .iter_mut()
-            .for_each(|code| *code = period_rank[*code as usize]);
-
         if let Some(top) = query.top {
             table = keep_top(&table, top)?;
+            is_ordered = false;
         }
-        let order = order_of(&table, query.order.by, query.order.descending);
-        let n_groups = order.len() as u64;
-        let page = page_of(&order, query.offset, query.limit);
+        let n_groups = table.charges.len() as u64;
+        let in_key_order = query.order.by == OrderBy::Key && !query.order.descending;
+        let page = if is_ordered && in_key_order {
+            let (from, to) = bounds_of(table.charges.len(), query.offset, query.limit);
+            if to - from < table.charges.len() {
+                let page: Vec<u32> = (from as u32..to as u32).collect();
+                table.take(&page)?
+            } else {
+                table
+            }
+        } else {
+            let order = order_of(&table, query.order.by, query.order.descending);
+            let (from, to) = bounds_of(order.len(), query.offset, query.limit);
+            table.take(&order[from..to])?
+        };
         let answer = Answer {
             query: query.clone(),
             keys: names
                 .into_iter()
-                .zip(&table.dims)
-                .map(|(names, codes)| KeyColumn {
-                    names,
-                    codes: page.iter().map(|g| codes[*g as usize]).collect(),
-                })
+                .zip(page.dims)
+                .map(|(names, codes)| KeyColumn { names, codes })
                 .collect(),
             periods: ordinals
                 .iter()
                 .map(|o| period(plan.calendar, query.window, *o))
                 .collect(),
-            period_idx: page.iter().map(|g| table.periods[*g as usize]).collect(),
+            period_idx: page.periods,
             currencies,
-            currency_idx: page.iter().map(|g| table.currencies[*g as usize]).collect(),
-            costs: {
-                let mut costs = SumColumn::new();
-                costs.resize(page.len());
-                for (i, group) in page.iter().enumerate() {
-                    let sum = table.costs.get(*group);
-                    costs
-                        .add_at(i as u32, &sum)
-                        .map_err(|_| Error::bug("a sum that fitted no longer fits"))?;
-                }
-                costs
-            },
-            charges: page.iter().map(|g| table.charges[*g as usize]).collect(),
+            currency_idx: page.currencies,
+            costs: page.costs,
+            charges: page.charges,
             n_groups,
             totals: used.clone(),
-            n_charges: self.n_used,
+            n_charges: tallies.n_used,
         };
         Ok(Finished {
             answer,
+            stored: None,
             used,
-            filtered,
-            outside_window,
+            filtered: tallies.filtered,
+            outside_window: tallies.outside_window,
             groups,
-            n_used: self.n_used,
-            n_filtered: self.n_filtered,
-            n_outside: self.n_outside,
-            group_idx: page.to_vec(),
+            n_used: tallies.n_used,
+            n_filtered: tallies.n_filtered,
+            n_outside: tallies.n_outside,
+            group_idx: page.numbers,
         })
     }
 }
 
-fn period(calendar: crate::time::Calendar, window: Window, ordinal: i64) -> Period {
+/// What the workers counted beside the groups.
+pub(super) struct Tallies {
+    used: Totals,
+    pub(super) filtered: Totals,
+    pub(super) outside_window: Totals,
+    pub(super) n_used: u64,
+    pub(super) n_filtered: u64,
+    pub(super) n_outside: u64,
+}
+
+impl Tallies {
+    /// The tallies of all workers.
+    ///
+    /// Errors: a total that leaves 256 bits.
+    pub(super) fn of(states: &[Sums]) -> Result<Self> {
+        let mut all = Tallies {
+            used: Totals::new(),
+            filtered: Totals::new(),
+            outside_window: Totals::new(),
+            n_used: 0,
+            n_filtered: 0,
+            n_outside: 0,
+        };
+        for state in states {
+            all.n_used += state.n_used;
+            all.n_filtered += state.n_filtered;
+            all.n_outside += state.n_outside;
+            for code in 0..state.currencies.len() as u32 {
+                let currency = Currency::parse(state.currencies.name(code)).unwrap_or(Currency::UNKNOWN);
+                for (total, column) in [
+                    (&mut all.used, &state.used),
+                    (&mut all.filtered, &state.filtered),
+                    (&mut all.outside_window, &state.outside),
+                ] {
+                    total
+                        .add(currency, &column.get(code))
+                        .map_err(|_| total_overflow(currency))?;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Cost used, each charge once: what the groups come to, unless they overlap.
+    pub(super) fn used_beside(&self, groups: &Totals, groups_overlap: bool) -> Result<Totals> {
+        if !groups_overlap {
+            return Ok(groups.clone());
+        }
+        // Of the currencies of the groups: which others were met depends on what a scan could leave unread.
+        let mut used = Totals::new();
+        for (currency, sum) in self
+            .used
+            .iter()
+            .filter(|(currency, _)| groups.get(*currency).is_some())
+        {
+            used.add(currency, sum).map_err(|_| total_overflow(currency))?;
+        }
+        Ok(used)
+    }
+}
+
+#[cold]
+pub(super) fn total_overflow(currency: Currency) -> Error {
+    Error::new(crate::error::ErrorKind::Overflow {
+        group: format!("all {currency}"),
+    })
+}
+
+impl Table {
+    fn empty(n_dims: usize) -> Self {
+        Table {
+            currencies: Vec::new(),
+            periods: Vec::new(),
+            dims: vec![Vec::new(); n_dims],
+            costs: SumColumn::new(),
+            charges: Vec::new(),
+            numbers: Vec::new(),
+        }
+    }
+
+    /// Takes a range of groups behind those that are there.
+    ///
+    /// Errors: a sum that leaves 256 bits at the scale of the finest.
+    fn push(&mut self, range: &Range) -> Result<()> {
+        let n_dims = self.dims.len();
+        let columns = &range.columns;
+        for (mine, theirs) in self.dims.iter_mut().zip(columns) {
+            mine.extend_from_slice(theirs);
+        }
+        self.periods.extend_from_slice(&columns[n_dims]);
+        self.currencies.extend_from_slice(&columns[n_dims + 1]);
+        self.charges.extend_from_slice(&range.charges);
+        self.numbers.extend_from_slice(&range.numbers);
+        self.costs.append(&range.costs).map_err(|o| {
+            Error::new(crate::error::ErrorKind::Overflow {
+                group: format!("number {} of the answer", o.group),
+            })
+        })
+    }
+
+    /// Some of the groups, in this order.
+    fn take(&self, page: &[u32]) -> Result<Table> {
+        let gather = |column: &Vec<u32>| -> Vec<u32> { page.iter().map(|g| column[*g as usize]).collect() };
+        let mut costs = SumColumn::new();
+        costs.resize(page.len());
+        let places: Vec<u32> = (0..page.len() as u32).collect();
+        costs
+            .add_gathered(&places, &self.costs, page, &mut Vec::new())
+            .map_err(|_| Error::bug("a sum that fitted no longer fits"))?;
+        Ok(Table {
+            currencies: gather(&self.currencies),
+            periods: gather(&self.periods),
+            dims: self.dims.iter().map(gather).collect(),
+            costs,
+            charges: page.iter().map(|g| self.charges[*g as usize]).collect(),
+            numbers: if self.numbers.is_empty() {
+                Vec::new()
+            } else {
+                gather(&self.numbers)
+            },
+        })
+    }
+}
+
+pub(super) fn period(calendar: crate::time::Calendar, window: Window, ordinal: i64) -> Period {
     if calendar.granularity == Granularity::Total {
         return Period {
             start: window.start,
@@ -174,25 +296,18 @@ fn period(calendar: crate::time::Calendar, window: Window, ordinal: i64) -> Peri
     calendar.period(ordinal)
 }
 
-/// Sums by currency; a currency without a sum is not there, one whose sums cancel stays at zero.
-fn totals_by(currency_of: &[Currency], sums: impl Iterator<Item = (u32, ExactSum)>) -> Result<Totals> {
-    let mut per_code = vec![ExactSum::ZERO; currency_of.len()];
-    let mut met = vec![false; currency_of.len()];
-    for (code, sum) in sums {
-        met[code as usize] = true;
-        per_code[code as usize].add(&sum).map_err(|_| {
-            Error::new(crate::error::ErrorKind::Overflow {
-                group: format!("all {}", currency_of[code as usize]),
-            })
-        })?;
-    }
+/// Sums by currency; a currency without a group is not there, one whose sums cancel stays at zero.
+fn totals_by(currencies: &[Currency], table: &Table) -> Result<Totals> {
+    let mut per_code = SumColumn::new();
+    per_code.resize(currencies.len());
+    per_code
+        .merge_mapped(&table.costs, &table.currencies)
+        .map_err(|o| total_overflow(currencies[o.group as usize]))?;
     let mut totals = Totals::default();
-    for ((currency, sum), met) in currency_of.iter().zip(&per_code).zip(met) {
-        if met {
-            totals
-                .add(*currency, sum)
-                .map_err(|_| Error::bug("one sum per currency cannot overflow"))?;
-        }
+    for (code, currency) in currencies.iter().enumerate() {
+        totals
+            .add(*currency, &per_code.get(code as u32))
+            .map_err(|_| Error::bug("one sum per currency cannot overflow"))?;
     }
     Ok(totals)
 }
@@ -209,31 +324,38 @@ fn ranked<T: Ord + Copy>(values: &[T]) -> (Vec<T>, Vec<u32>) {
     (sorted, rank)
 }
 
-/// Adds a group of zero for every period of the window in which a group of the answer has no charge.
-/// Without a bound in the question, the first and last period found are the bounds.
-fn fill(table: &mut Table, ordinals: &mut Vec<i64>, plan: &super::Plan) -> Result<()> {
+/// The ordinals of all periods that `fill` shows. Without a bound in the question, the first and the last
+/// period found are the bounds; none without any, or without periods.
+pub(super) fn wanted_ordinals(found: &[i64], plan: &Plan) -> Result<Option<Vec<i64>>> {
     let calendar = plan.calendar;
     if calendar.granularity == Granularity::Total {
-        return Ok(());
+        return Ok(None);
     }
     let window = plan.query.window;
-    let first = ordinals.iter().min().and_then(|o| calendar.period(*o).start);
-    let last = ordinals.iter().max().and_then(|o| calendar.period(*o).end);
+    let first = found.iter().min().and_then(|o| calendar.period(*o).start);
+    let last = found.iter().max().and_then(|o| calendar.period(*o).end);
     let (Some(start), Some(end)) = (window.start.or(first), window.end.or(last)) else {
+        return Ok(None);
+    };
+    let wanted = calendar.periods_in(&Window {
+        start: Some(start),
+        end: Some(end),
+    })?;
+    let starts = wanted.iter().filter_map(|period| period.start);
+    Ok(Some(starts.map(|start| calendar.ordinal(start)).collect()))
+}
+
+/// Adds a group of zero for every period of the window in which a group of the answer has no charge.
+fn fill(table: &mut Table, ordinals: &mut Vec<i64>, plan: &Plan) -> Result<()> {
+    let Some(wanted) = wanted_ordinals(ordinals, plan)? else {
         return Ok(());
     };
     let mut code_of = std::collections::BTreeMap::new();
     for (code, ordinal) in ordinals.iter().enumerate() {
         code_of.entry(*ordinal).or_insert(code as u32);
     }
-    let wanted = calendar.periods_in(&Window {
-        start: Some(start),
-        end: Some(end),
-    })?;
     let mut codes = Vec::with_capacity(wanted.len());
-    for period in &wanted {
-        let Some(start) = period.start else { continue };
-        let ordinal = calendar.ordinal(start);
+    for ordinal in wanted {
         let next = ordinals.len() as u32;
         codes.push(*code_of.entry(ordinal).or_insert_with(|| {
             ordinals.push(ordinal);
@@ -331,13 +453,7 @@ fn keep_top(table: &Table, top: usize) -> Result<Table> {
         currency = this;
         kept[tuple as usize] = n <= top;
     }
-    let mut out = Table {
-        currencies: Vec::new(),
-        periods: Vec::new(),
-        dims: vec![Vec::new(); table.dims.len()],
-        costs: SumColumn::new(),
-        charges: Vec::new(),
-    };
+    let mut out = Table::empty(table.dims.len());
     let mut others = std::collections::BTreeMap::new();
     for group in 0..table.charges.len() {
         let keep = kept[tuples[group] as usize];
@@ -439,8 +555,9 @@ fn packed_keys(table: &Table) -> Option<Vec<u128>> {
     Some(keys)
 }
 
-fn page_of(order: &[u32], offset: usize, limit: Option<usize>) -> &[u32] {
-    let from = offset.min(order.len());
-    let to = limit.map_or(order.len(), |limit| from.saturating_add(limit).min(order.len()));
-    &order[from..to]
+/// Where a page begins and ends.
+fn bounds_of(n: usize, offset: usize, limit: Option<usize>) -> (usize, usize) {
+    let from = offset.min(n);
+    let to = limit.map_or(n, |limit| from.saturating_add(limit).min(n));
+    (from, to)
 }

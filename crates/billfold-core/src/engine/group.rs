@@ -2,40 +2,91 @@
 //!
 //! A group is a path of pairs: (currency, period) has a number, that number with the first
 //! dimension's code has a number, and so on. Each step is one tight loop over a column of `u32`;
-//! small steps look up an array, large ones a hash table.
+//! small steps look up an array, large ones a hash table. Tables that outgrow the caches are read a block
+//! ahead of their use, so that the waits for memory overlap.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
 use arrow::datatypes::Int32Type;
-use hashbrown::HashTable;
+use foldhash::fast::RandomState;
 
+use super::gather::rank_names;
+use super::slots::Slots;
 use crate::charge::intern::Interner;
 
 const EMPTY: u32 = u32::MAX;
+/// A name of a dictionary that is to be looked up.
+const WANTED: u32 = u32::MAX - 1;
 /// Slots up to which a step is an array: 1 MiB, which stays in the second-level cache.
 const DENSE_SLOTS: usize = 1 << 18;
+/// Lookups that are under way together.
+const BLOCK: usize = 128;
 
 /// The names of one dimension, numbered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names {
-    interner: Interner,
+    slots: Slots,
+    hasher: RandomState,
+    /// Where each name begins in `bytes`, and where the last one ends.
+    offsets: Vec<usize>,
+    bytes: Vec<u8>,
     /// The dictionary met last, and per name there its code here. The batches of a Parquet row group share
     /// one dictionary.
     last: Option<(ArrayRef, Vec<u32>)>,
+    /// The codes of a dictionary that are to be looked up.
+    wanted: Vec<u32>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            slots: Slots::default(),
+            hasher: RandomState::default(),
+            offsets: vec![0],
+            bytes: Vec::new(),
+            last: None,
+            wanted: Vec::new(),
+        }
+    }
 }
 
 impl Names {
     pub(crate) fn len(&self) -> usize {
-        self.interner.len()
+        self.offsets.len() - 1
     }
 
     pub(crate) fn code(&mut self, name: &str) -> u32 {
-        self.interner.intern(name.as_bytes()) as u32
+        let tag = (self.hasher.hash_one(name.as_bytes()) >> 32) as u32;
+        self.slots.reserve(1);
+        self.code_of_tag(name.as_bytes(), tag)
+    }
+
+    /// The code of a name whose hash is known; there is room for it.
+    fn code_of_tag(&mut self, name: &[u8], tag: u32) -> u32 {
+        let Names {
+            slots,
+            offsets,
+            bytes,
+            ..
+        } = self;
+        let known = offsets.len() - 1;
+        let code = slots.find_or(
+            tag,
+            |code| &bytes[offsets[code as usize]..offsets[code as usize + 1]] == name,
+            || known as u32,
+        );
+        if code as usize == known {
+            bytes.extend_from_slice(name);
+            offsets.push(bytes.len());
+        }
+        code
     }
 
     pub(crate) fn name(&self, code: u32) -> &[u8] {
-        self.interner.get(code as i32)
+        let code = code as usize;
+        &self.bytes[self.offsets[code]..self.offsets[code + 1]]
     }
 
     /// Per row of a text column, its code here.
@@ -45,62 +96,115 @@ impl Names {
         // A dictionary may be longer than its batch; then only the names in use are looked up.
         let mut map = match self.last.take() {
             Some((values, map)) if Arc::ptr_eq(&values, column.values()) => map,
-            _ => vec![EMPTY; names.len()],
-        };
-        let resolve = |map: &mut Vec<u32>, this: &mut Self, code: i32| {
-            let known = map[code as usize];
-            if known != EMPTY {
-                return known;
+            Some((_, mut map)) => {
+                map.clear();
+                map.resize(names.len(), EMPTY);
+                map
             }
-            let name = if names.is_null(code as usize) {
-                ""
-            } else {
-                names.value(code as usize)
-            };
-            let new = this.code(name);
-            map[code as usize] = new;
-            new
+            None => vec![EMPTY; names.len()],
         };
         out.clear();
         out.reserve(keys.len());
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.clear();
+        let mut want = |code: i32| {
+            let slot = &mut map[code as usize];
+            if *slot == EMPTY {
+                *slot = WANTED;
+                wanted.push(code as u32);
+            }
+        };
         if keys.null_count() == 0 {
-            for code in keys.values() {
-                let known = map[*code as usize];
-                out.push(if known == EMPTY {
-                    resolve(&mut map, self, *code)
-                } else {
-                    known
-                });
-            }
+            keys.values().iter().for_each(|code| want(*code));
         } else {
-            for row in 0..keys.len() {
-                let code = if keys.is_null(row) {
-                    self.code("")
-                } else {
-                    resolve(&mut map, self, keys.value(row))
-                };
-                out.push(code);
-            }
+            keys.iter().flatten().for_each(want);
+        }
+        self.look_up(names, &wanted, &mut map);
+        self.wanted = wanted;
+        if keys.null_count() == 0 {
+            out.extend(keys.values().iter().map(|code| map[*code as usize]));
+        } else {
+            let nothing = self.code("");
+            out.extend(
+                keys.iter()
+                    .map(|code| code.map_or(nothing, |code| map[code as usize])),
+            );
         }
         self.last = Some((Arc::clone(column.values()), map));
     }
 
+    /// Puts the codes of the wanted names of a dictionary into `map`.
+    fn look_up(&mut self, names: &StringArray, wanted: &[u32], map: &mut [u32]) {
+        let text = |code: u32| -> &[u8] {
+            if names.is_null(code as usize) {
+                b""
+            } else {
+                names.value(code as usize).as_bytes()
+            }
+        };
+        let (mut tags, mut glances) = ([0u32; BLOCK], [0u64; BLOCK]);
+        let mut places = [(0usize, 0usize); BLOCK];
+        for block in wanted.chunks(BLOCK) {
+            self.slots.reserve(block.len());
+            for (tag, code) in tags.iter_mut().zip(block) {
+                *tag = (self.hasher.hash_one(text(*code)) >> 32) as u32;
+            }
+            for (glance, tag) in glances.iter_mut().zip(&tags[..block.len()]) {
+                *glance = self.slots.glance(*tag);
+            }
+            for (i, place) in places[..block.len()].iter_mut().enumerate() {
+                *place = Slots::number(glances[i], tags[i]).map_or((1, 0), |code| {
+                    (self.offsets[code as usize], self.offsets[code as usize + 1])
+                });
+            }
+            for (i, code) in block.iter().enumerate() {
+                let (name, (from, to)) = (text(*code), places[i]);
+                map[*code as usize] = if from <= to && self.bytes[from..to] == *name {
+                    glances[i] as u32
+                } else {
+                    self.code_of_tag(name, tags[i])
+                };
+            }
+        }
+    }
+
     /// The names in byte order, and per code the rank of its name.
     pub(crate) fn ranked(&self) -> (Vec<u32>, Vec<u32>) {
-        let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        order.sort_unstable_by(|a, b| self.name(*a).cmp(self.name(*b)));
-        let mut rank = vec![0; order.len()];
-        for (place, code) in order.iter().enumerate() {
-            rank[*code as usize] = place as u32;
-        }
-        (order, rank)
+        let all = (0..self.len() as u32).collect();
+        let (order, mut rank_of) = rank_names(&[(self, all)]);
+        let order = order.into_iter().map(|(_, code)| code).collect();
+        (order, rank_of.pop().unwrap_or_default())
     }
 
     /// Takes over another's names; per code there, the code here.
     pub(crate) fn merge(&mut self, other: &Names) -> Vec<u32> {
         (0..other.len() as u32)
-            .map(|code| self.interner.intern(other.name(code)) as u32)
+            .map(|code| {
+                let name = other.name(code);
+                let tag = (self.hasher.hash_one(name) >> 32) as u32;
+                self.slots.reserve(1);
+                self.code_of_tag(name, tag)
+            })
             .collect()
+    }
+
+    /// Bytes that the names take up, with what putting them in order takes.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.bytes.len() + self.offsets.len() * 32 + self.slots.size_bytes()
+    }
+
+    /// Gives back what only the numbering needs.
+    pub(super) fn forget_lookups(&mut self) {
+        self.slots = Slots::default();
+        self.last = None;
+    }
+
+    /// Forgets all names and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.offsets.truncate(1);
+        self.bytes.clear();
+        self.last = None;
     }
 }
 
@@ -153,32 +257,23 @@ impl PeriodCodes {
 }
 
 /// Pairs of numbers, numbered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pairs {
     /// Per number, its pair.
     pub(crate) parts: Vec<(u32, u32)>,
     /// Array form: slot `left << shift | right`. Empty once the step became too large.
     dense: Vec<u32>,
     shift: u32,
-    table: HashTable<(u64, u32)>,
+    slots: Slots,
     hashed: bool,
 }
 
-impl Default for Pairs {
-    fn default() -> Self {
-        Pairs {
-            parts: Vec::new(),
-            dense: Vec::new(),
-            shift: 0,
-            table: HashTable::new(),
-            hashed: false,
-        }
-    }
-}
-
-fn hash(key: u64) -> u64 {
+/// Half a hash of a pair.
+#[inline]
+fn tag_of(left: u32, right: u32) -> u32 {
+    let key = u64::from(left) << 32 | u64::from(right);
     let product = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
-    (product as u64) ^ ((product >> 64) as u64)
+    (((product as u64) ^ ((product >> 64) as u64)) >> 32) as u32
 }
 
 impl Pairs {
@@ -192,33 +287,50 @@ impl Pairs {
     pub(crate) fn combine(&mut self, left: &mut [u32], right: &[u32], n_left: usize, n_right: usize) {
         assert_eq!(left.len(), right.len());
         self.make_room(n_left, n_right);
+        if self.hashed {
+            for (left, right) in left.chunks_mut(BLOCK).zip(right.chunks(BLOCK)) {
+                self.combine_block(left, right);
+            }
+            return;
+        }
         let Pairs {
-            parts,
-            dense,
-            shift,
-            table,
-            hashed,
+            parts, dense, shift, ..
         } = self;
-        if *hashed {
-            for (left, right) in left.iter_mut().zip(right) {
-                let key = u64::from(*left) << 32 | u64::from(*right);
-                let found = table
-                    .entry(hash(key), |(k, _)| *k == key, |(k, _)| hash(*k))
-                    .or_insert_with(|| {
-                        parts.push((*left, *right));
-                        (key, parts.len() as u32 - 1)
-                    });
-                *left = found.get().1;
+        for (left, right) in left.iter_mut().zip(right) {
+            let slot = &mut dense[(*left as usize) << *shift | *right as usize];
+            if *slot == EMPTY {
+                *slot = parts.len() as u32;
+                parts.push((*left, *right));
             }
-        } else {
-            for (left, right) in left.iter_mut().zip(right) {
-                let slot = &mut dense[(*left as usize) << *shift | *right as usize];
-                if *slot == EMPTY {
-                    *slot = parts.len() as u32;
-                    parts.push((*left, *right));
+            *left = *slot;
+        }
+    }
+
+    /// The same for a block of pairs by hash.
+    fn combine_block(&mut self, left: &mut [u32], right: &[u32]) {
+        let (mut tags, mut glances) = ([0u32; BLOCK], [0u64; BLOCK]);
+        self.slots.reserve(left.len());
+        for ((tag, left), right) in tags.iter_mut().zip(&*left).zip(right) {
+            *tag = tag_of(*left, *right);
+        }
+        for (glance, tag) in glances.iter_mut().zip(&tags[..left.len()]) {
+            *glance = self.slots.glance(*tag);
+        }
+        let Pairs { parts, slots, .. } = self;
+        for (i, (left, right)) in left.iter_mut().zip(right).enumerate() {
+            let pair = (*left, *right);
+            let likely = Slots::number(glances[i], tags[i]);
+            *left = match likely {
+                Some(number) if parts[number as usize] == pair => number,
+                _ => {
+                    let known = parts.len() as u32;
+                    let number = slots.find_or(tags[i], |n| parts[n as usize] == pair, || known);
+                    if number == known {
+                        parts.push(pair);
+                    }
+                    number
                 }
-                *left = *slot;
-            }
+            };
         }
     }
 
@@ -231,18 +343,14 @@ impl Pairs {
             .next_power_of_two()
             .trailing_zeros()
             .max(self.shift);
-        let slots = n_left
-            .next_power_of_two()
-            .checked_shl(shift)
-            .unwrap_or(usize::MAX);
+        let slots = usize::try_from((n_left.next_power_of_two() as u128) << shift).unwrap_or(usize::MAX);
         if slots > DENSE_SLOTS {
             self.hashed = true;
             self.dense = Vec::new();
-            self.table.reserve(self.parts.len() * 2, |(k, _)| hash(*k));
+            self.slots.reserve(self.parts.len());
             for (number, (left, right)) in self.parts.iter().enumerate() {
-                let key = u64::from(*left) << 32 | u64::from(*right);
-                self.table
-                    .insert_unique(hash(key), (key, number as u32), |(k, _)| hash(*k));
+                self.slots
+                    .find_or(tag_of(*left, *right), |_| false, || number as u32);
             }
         } else if shift != self.shift {
             self.shift = shift;
@@ -253,6 +361,26 @@ impl Pairs {
         } else if slots > self.dense.len() {
             self.dense.resize(slots, EMPTY);
         }
+    }
+
+    /// Bytes that the pairs take up.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.parts.len() * size_of::<(u32, u32)>()
+            + self.dense.len() * size_of::<u32>()
+            + self.slots.size_bytes()
+    }
+
+    /// Gives back what only the numbering needs.
+    pub(super) fn forget_lookups(&mut self) {
+        self.slots = Slots::default();
+        self.dense = Vec::new();
+    }
+
+    /// Forgets all pairs and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.parts.clear();
+        self.dense.fill(EMPTY);
+        self.slots.clear();
     }
 
     /// Takes over another's pairs, whose parts are called `left_map[left]` and `right_map[right]` here;

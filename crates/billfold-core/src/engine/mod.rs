@@ -8,15 +8,18 @@ pub mod answer;
 pub mod canonical;
 pub mod facts;
 mod finish;
+mod gather;
 pub(crate) mod group;
 pub mod plan;
 pub mod receipt;
 pub mod rows;
 pub(crate) mod select;
+mod slots;
+pub mod spill;
 pub mod sums;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};
-pub use canonical::{answer_sha256, write_csv};
+pub use canonical::{answer_sha256, told_sha256, write_csv};
 pub use facts::{FactGroup, Facts, FactsFold, FactsPlan, MeasureSum};
 pub use finish::Finished;
 pub use plan::Plan;
@@ -26,5 +29,6 @@ pub use receipt::{
 };
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
 pub(crate) use select::filter_rows;
+pub use spill::{Memory, OpenTemp, StoredAnswer};
 pub(crate) use sums::Rolled;
 pub use sums::Sums;

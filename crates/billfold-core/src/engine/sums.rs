@@ -12,11 +12,15 @@ use arrow::array::{Array, StringArray};
 use super::group::{Names, Pairs, PeriodCodes};
 use super::plan::{BatchColumn, Plan};
 use super::select::{filter_rows, tag_text};
+use super::spill::Spill;
 use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, ExactSum, GroupOverflow, SumColumn, share_between};
 use crate::query::Allocation;
 use crate::time::{Granularity, PeriodLookup, Window};
+
+/// Bytes per group that putting groups in order takes: keys and places, and the groups of a range.
+const ORDER_BYTES: usize = 24;
 
 /// The state of one worker.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub struct Sums {
     /// The period met last: ordinal, start and end.
     near: Option<(i64, i64, i64)>,
     scratch: Scratch,
+    /// Where groups go when they are too many.
+    pub(super) spill: Option<Spill>,
 }
 
 /// Columns of one batch, kept to be used again.
@@ -162,6 +168,7 @@ impl Sums {
             n_outside: 0,
             near: None,
             scratch: Scratch::default(),
+            spill: None,
             plan,
         }
     }
@@ -171,11 +178,20 @@ impl Sums {
         self.charges.len()
     }
 
+    /// Bytes that the groups take up, with what putting them in order takes.
+    pub fn size_bytes(&self) -> usize {
+        let names: usize = self.names.iter().map(Names::size_bytes).sum();
+        let steps: usize = self.steps.iter().map(Pairs::size_bytes).sum();
+        // A key and its place, twice while they are put in order; the count.
+        names + steps + self.costs.size_bytes() + self.charges.len() * (size_of::<u64>() + ORDER_BYTES)
+    }
+
     /// Adds a batch.
     ///
-    /// Errors: a sum that leaves 256 bits.
+    /// Errors: a sum that leaves 256 bits; I/O, in a state that may write groups out.
     pub fn update(&mut self, batch: &ChargeBatch) -> Result<()> {
-        self.update_watched(batch, &mut ())
+        self.update_watched(batch, &mut ())?;
+        self.spill_if_large()
     }
 
     /// Adds a batch, and tells `watch` what went where.
@@ -184,6 +200,14 @@ impl Sums {
         let result = self.update_with(batch, &mut scratch, watch);
         self.scratch = scratch;
         result
+    }
+
+    /// Forgets the groups; what was counted beside them stays.
+    pub(super) fn forget_groups(&mut self) {
+        self.names.iter_mut().for_each(Names::clear);
+        self.steps.iter_mut().for_each(Pairs::clear);
+        self.costs = SumColumn::new();
+        self.charges.clear();
     }
 
     fn update_with<W: Watch>(
@@ -689,6 +713,13 @@ impl Sums {
         Ok(map)
     }
 
+    /// Gives back what only the adding of batches needs.
+    pub(super) fn forget_lookups(&mut self) {
+        self.names.iter_mut().for_each(Names::forget_lookups);
+        self.steps.iter_mut().for_each(Pairs::forget_lookups);
+        self.scratch = Scratch::default();
+    }
+
     /// Per group: the codes of currency and period, and of each dimension.
     pub(super) fn paths(&self) -> (Vec<u32>, Vec<u32>, Vec<Vec<u32>>) {
         let n_dims = self.names.len();
@@ -712,26 +743,12 @@ impl Sums {
     fn group_overflow(&self, overflow_at: GroupOverflow) -> Error {
         let (currencies, periods, dims) = self.paths();
         let group = overflow_at.group as usize;
-        let mut parts: Vec<String> = self
-            .plan
-            .query
-            .by
-            .iter()
-            .enumerate()
-            .map(|(d, dimension)| {
-                format!(
-                    "{dimension}={}",
-                    String::from_utf8_lossy(self.names[d].name(dims[d][group]))
-                )
-            })
+        let names: Vec<_> = (self.names.iter().zip(&dims))
+            .map(|(names, codes)| String::from_utf8_lossy(names.name(codes[group])))
             .collect();
-        parts.push(
-            self.plan
-                .calendar
-                .label(self.periods.ordinals[periods[group] as usize]),
-        );
-        parts.push(String::from_utf8_lossy(self.currencies.name(currencies[group])).into_owned());
-        overflow(&parts.join(", "))
+        let ordinal = self.periods.ordinals[periods[group] as usize];
+        let currency = Currency::parse(self.currencies.name(currencies[group])).unwrap_or(Currency::UNKNOWN);
+        group_overflow(&self.plan, names.iter().map(AsRef::as_ref), ordinal, currency)
     }
 
     #[cold]
@@ -741,6 +758,23 @@ impl Sums {
             String::from_utf8_lossy(self.currencies.name(overflow_at.group))
         ))
     }
+}
+
+/// The error for a group whose sum left 256 bits.
+#[cold]
+pub(super) fn group_overflow<'n>(
+    plan: &Plan,
+    names: impl Iterator<Item = &'n str>,
+    ordinal: i64,
+    currency: Currency,
+) -> Error {
+    let dimensions = plan.query.by.iter().zip(names);
+    let mut parts: Vec<String> = dimensions
+        .map(|(dimension, name)| format!("{dimension}={name}"))
+        .collect();
+    parts.push(plan.calendar.label(ordinal));
+    parts.push(currency.to_string());
+    overflow(&parts.join(", "))
 }
 
 #[cold]

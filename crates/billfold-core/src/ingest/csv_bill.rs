@@ -292,7 +292,9 @@ impl Cells for CsvCells<'_> {
     }
 
     fn cell<'a>(&'a self, row: usize, column: usize, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        let field = self.records.field(row, column);
+        let Some(field) = self.records.get_field(row, column) else {
+            return &[];
+        };
         if !field.escaped {
             return field.raw;
         }

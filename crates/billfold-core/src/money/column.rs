@@ -7,6 +7,7 @@
 use arrow::datatypes::i256;
 
 use super::amount::{MAX_SCALE, POW10};
+use super::digits::push_canonical;
 use super::sum::{ExactSum, scaled_up};
 
 /// Exact sums by dense group index.
@@ -68,6 +69,14 @@ impl SumColumn {
         match &mut self.sums {
             Sums::Narrow(sums) => sums.resize(n_groups, 0),
             Sums::Wide(sums) => sums.resize(n_groups, i256::ZERO),
+        }
+    }
+
+    /// Makes room for so many groups more, and no others.
+    pub fn reserve_exact(&mut self, more: usize) {
+        match &mut self.sums {
+            Sums::Narrow(sums) => sums.reserve_exact(more),
+            Sums::Wide(sums) => sums.reserve_exact(more),
         }
     }
 
@@ -157,6 +166,70 @@ impl SumColumn {
         match &other.sums {
             Sums::Narrow(sums) => self.add_narrow(group_map, sums, other.scale),
             Sums::Wide(sums) => self.add_wide(group_map, sums, other.scale),
+        }
+    }
+
+    /// Adds some groups of another column: its group `from[i]` goes to group `groups[i]` of this one.
+    ///
+    /// `scratch` is room to work in. Shapes: `groups.len() == from.len()`; the groups are there in either column.
+    /// Errors: the group of *this* column whose sum left the range.
+    ///
+    /// # Panics
+    /// When the shapes do not hold.
+    pub fn add_gathered(
+        &mut self,
+        groups: &[u32],
+        other: &SumColumn,
+        from: &[u32],
+        scratch: &mut Vec<i128>,
+    ) -> Result<(), GroupOverflow> {
+        match &other.sums {
+            Sums::Narrow(sums) => {
+                scratch.clear();
+                scratch.extend(from.iter().map(|group| sums[*group as usize]));
+                self.add_narrow(groups, scratch, other.scale)
+            }
+            Sums::Wide(sums) => {
+                let gathered: Vec<i256> = from.iter().map(|group| sums[*group as usize]).collect();
+                self.add_wide(groups, &gathered, other.scale)
+            }
+        }
+    }
+
+    /// Puts the groups of another column behind those of this one.
+    ///
+    /// Errors: the group whose sum leaves the range at the finer scale of the two.
+    pub fn append(&mut self, other: &SumColumn) -> Result<(), GroupOverflow> {
+        let n = self.len();
+        if let (Sums::Narrow(mine), Sums::Narrow(theirs)) = (&mut self.sums, &other.sums)
+            && (self.scale == other.scale || mine.is_empty())
+        {
+            mine.extend_from_slice(theirs);
+            self.scale = other.scale;
+            return Ok(());
+        }
+        self.resize(n + other.len());
+        let groups: Vec<u32> = (n as u32..(n + other.len()) as u32).collect();
+        self.merge_mapped(other, &groups)
+    }
+
+    /// Appends the canonical text of a group's sum, as [`ExactSum`] displays it.
+    pub fn push_text(&self, group: u32, out: &mut Vec<u8>) {
+        if let Sums::Narrow(sums) = &self.sums
+            && let Some(sum) = sums.get(group as usize)
+            && push_canonical(out, *sum, self.scale)
+        {
+            return;
+        }
+        // Writing to a vector cannot fail.
+        let _ = std::io::Write::write_fmt(out, format_args!("{}", self.get(group)));
+    }
+
+    /// Bytes that the sums take up.
+    pub fn size_bytes(&self) -> usize {
+        match &self.sums {
+            Sums::Narrow(sums) => sums.len() * size_of::<i128>(),
+            Sums::Wide(sums) => sums.len() * size_of::<i256>(),
         }
     }
 
@@ -393,13 +466,23 @@ mod tests {
             let (mut first, mut second) = (column(5), column(5));
             add_all(&mut first, left);
             add_all(&mut second, right);
+            let mut appended = column(0);
+            appended.append(&first).unwrap();
+            appended.append(&second).unwrap();
+            let mut gathered = column(5);
+            gathered.add_gathered(&[0, 1, 2, 3, 4, 0, 1, 2, 3, 4], &appended, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+                &mut Vec::new()).unwrap();
             let mut merged = column(5);
             merged.merge_mapped(&second, &[4, 3, 2, 1, 0]).unwrap();
             merged.merge_mapped(&first, &[4, 3, 2, 1, 0]).unwrap();
             for group in 0..5 {
+                let mut text = Vec::new();
+                sums.push_text(group, &mut text);
+                prop_assert_eq!(String::from_utf8(text).unwrap(), model[group as usize].to_string());
                 prop_assert_eq!(single.get(group), model[group as usize]);
                 prop_assert_eq!(wide.get(group), model[group as usize]);
                 prop_assert_eq!(merged.get(4 - group), model[group as usize]);
+                prop_assert_eq!(gathered.get(group), model[group as usize]);
             }
         }
     }

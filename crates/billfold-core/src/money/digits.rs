@@ -114,6 +114,108 @@ impl Digits {
     }
 }
 
+/// The texts of 0 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
+
+/// Lays a magnitude out at the end of `text`, in pairs of digits; where its first digit stands.
+#[inline]
+fn lay_out(mut value: u64, text: &mut [u8; 20]) -> usize {
+    let mut at = text.len();
+    while value >= 100 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
+        value /= 100;
+    }
+    if value >= 10 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&PAIRS[value as usize]);
+    } else {
+        at -= 1;
+        text[at] = b'0' + value as u8;
+    }
+    at
+}
+
+/// Appends the text of a count.
+#[inline]
+pub fn push_count(out: &mut Vec<u8>, count: u64) {
+    let mut text = [0; 20];
+    let start = lay_out(count, &mut text);
+    out.extend_from_slice(&text[start..]);
+}
+
+/// Lays out all 19 digits of a piece in front of `end`.
+#[inline]
+fn lay_out_piece(mut piece: u64, text: &mut [u8; 40], end: usize) {
+    let mut at = end;
+    for _ in 0..PIECE_DIGITS / 2 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&PAIRS[(piece % 100) as usize]);
+        piece /= 100;
+    }
+    text[at - 1] = b'0' + (piece % 10) as u8;
+}
+
+/// Appends `value × 10^-scale` in its canonical form, where 38 digits and 38 decimals hold it; false elsewhere.
+#[inline]
+pub(super) fn push_canonical(out: &mut Vec<u8>, value: i128, scale: u8) -> bool {
+    let scale = usize::from(scale);
+    let magnitude = value.unsigned_abs();
+    if magnitude == 0 {
+        out.push(b'0');
+        return true;
+    }
+    let mut text = [b'0'; 40];
+    let (high, low) = match u64::try_from(magnitude) {
+        Ok(low) => (0, low),
+        Err(_) => match u64::try_from(magnitude / u128::from(PIECE)) {
+            Ok(high) if high < PIECE => (high, (magnitude % u128::from(PIECE)) as u64),
+            _ => return false,
+        },
+    };
+    if scale > 2 * PIECE_DIGITS {
+        return false;
+    }
+    let mut digits = [0; 20];
+    let mut start = text.len();
+    if high > 0 {
+        lay_out_piece(low, &mut text, start);
+        start -= PIECE_DIGITS;
+    }
+    let first = lay_out(if high > 0 { high } else { low }, &mut digits);
+    let n_first = digits.len() - first;
+    text[start - n_first..start].copy_from_slice(&digits[first..]);
+    start -= n_first;
+
+    if value < 0 {
+        out.push(b'-');
+    }
+    let point = text.len() - scale;
+    let mut end = text.len();
+    while end > point && text[end - 1] == b'0' {
+        end -= 1;
+    }
+    if start < point {
+        out.extend_from_slice(&text[start..point]);
+    } else {
+        out.push(b'0');
+    }
+    if end > point {
+        out.push(b'.');
+        // What stands in front of the first digit is zeros.
+        out.extend_from_slice(&text[point..end]);
+    }
+    true
+}
+
 /// A plain number without its sign: at most 77 digits, or a zero, a point and as many decimals as a scale has.
 struct Plain {
     text: [u8; 2 + u8::MAX as usize],
@@ -178,6 +280,36 @@ mod tests {
             let value: i256 = text.parse().unwrap();
             assert_eq!(Canonical(value, 0).to_string(), text);
         }
+    }
+
+    #[test]
+    fn short_numbers_are_laid_out_as_all_numbers_are() {
+        let mut values = vec![0i128, 1, 9, 10, 99, 100, 12345, 1_000_000, i128::from(u64::MAX)];
+        values.extend((0..38).map(|n| 7 * 10i128.pow(n)));
+        values.extend([
+            i128::from(u64::MAX) * 977,
+            i128::from(PIECE) * i128::from(PIECE) - 1,
+            i128::MAX - 1,
+        ]);
+        for value in values.iter().flat_map(|v| [*v, -v, v + 1]) {
+            for scale in 0..=38 {
+                let mut out = Vec::new();
+                if push_canonical(&mut out, value, scale) {
+                    let text = String::from_utf8(out).unwrap();
+                    assert_eq!(
+                        text,
+                        Canonical(i256::from_i128(value), scale).to_string(),
+                        "{value} {scale}"
+                    );
+                } else {
+                    assert!(value.unsigned_abs() >= u128::from(PIECE) * u128::from(PIECE));
+                }
+            }
+        }
+        let mut out = Vec::new();
+        push_count(&mut out, 0);
+        push_count(&mut out, u64::MAX);
+        assert_eq!(out, format!("0{}", u64::MAX).as_bytes());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod totals;
 pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, rescale};
 pub use column::{GroupOverflow, SumColumn};
 pub use currency::Currency;
+pub use digits::push_count;
 pub use parse::{parse_cell, parse_short};
 pub use product::{Product, divided, product};
 pub use prorate::{share_between, share_until};

@@ -17,7 +17,7 @@ use super::profile::{ProfileColumn, first};
 use crate::charge::batch::{BatchParts, narrow_cost};
 use crate::charge::builder::{MoneyBuilder, constant, dictionary};
 use crate::charge::{ChargeBatch, CostMetric};
-use crate::dataset::{Answered, Fold};
+use crate::dataset::{Answered, Fold, Workers};
 use crate::engine::plan::BatchColumn;
 use crate::engine::select::holds_on_tags;
 use crate::engine::{Answer, Finished, Plan, Receipt, Rolled, Sums, answer_sha256};
@@ -326,7 +326,7 @@ impl Store {
     pub(super) fn sums_by_scan(&self, mut plan: Plan) -> Result<Answered<Answer>> {
         let scan = self.scan(&mut plan, &[])?;
         let bound = std::sync::Arc::new(plan);
-        let ((), finished) = scan.run(|| Sums::new(std::sync::Arc::clone(&bound)))?;
+        let ((), finished) = scan.run(|| Workers(vec![Sums::new(std::sync::Arc::clone(&bound))]))?;
         self.answer(finished, scan.kept(), bound.groups_overlap())
     }
 

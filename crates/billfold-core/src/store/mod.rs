@@ -10,6 +10,8 @@ mod cube;
 mod load;
 mod packed;
 mod profile;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -85,6 +87,7 @@ const COLUMNS: &[&str] = &[
     "instance_type",
     "charge_category",
     "charge_class",
+    "charge_description",
     "charge_frequency",
     "action_type",
     "pricing_category",

@@ -343,7 +343,7 @@ mod tests {
             let values: Vec<Option<Amount>> = if plain {
                 values
             } else {
-                values.into_iter().map(|v| v.filter(|a| a.scale() < 8)).collect()
+                values.into_iter().map(|v| v.filter(|a| a.mantissa().abs() < 1_000_000 && a.scale() < 8)).collect()
             };
             let packed = pack(&values);
             prop_assert_eq!(packed.len(), values.len());

@@ -64,7 +64,7 @@ pub fn write_grid(grid: &Grid, out: &mut dyn Write) -> Result<()> {
 fn head(body: &mut String, title: &str, about: &str) {
     let _ = write!(
         body,
-        "<header><div><h1>{}</h1><p class=\"soft\">{about}</p></div><button id=\"theme\" type=\"button\" hidden>Light or dark</button></header>",
+        "<header><div><h1>{}</h1><p class=\"soft\">{about}</p></div><button id=\"theme\" type=\"button\" aria-label=\"Light or dark\" title=\"Light or dark\" hidden>◐</button></header>",
         html(title)
     );
 }

@@ -7,13 +7,21 @@
 //! money that are not known to keep it exact (an average, a quotient, a product of two amounts, a
 //! comparison with a float) are refused too. `CAST(… AS DOUBLE)` leaves exactness knowingly and is allowed:
 //! its result is a float and is shown as one. What is not known is refused, never assumed.
+//!
+//! Unlike currencies are never added, in SQL as elsewhere: where the charges have several, a sum is refused
+//! unless it is grouped by `billing_currency`, or the rows are filtered to one of them by `=`.
 
 use std::collections::BTreeMap;
 
+use billfold_core::charge::schema::BILLING_CURRENCY;
 use billfold_core::money::ExactSum;
 use billfold_core::{Error, Result};
-use polars::prelude::{CastOptions, DataFrame, DataType, LazyFrame, Operator, PolarsError, Schema};
-use polars_plan::prelude::{AExpr, Arena, ExprIR, FunctionIR, IR, IRAggExpr, IRFunctionExpr, IRPlan, LiteralValue, Node, ToFieldContext};
+use polars::chunked_array::cast::CastOptions;
+use polars::prelude::{DataFrame, DataType, FillNullStrategy, LazyFrame, Operator, PolarsError, Schema};
+use polars_plan::plans::expr_ir::ExprIR;
+use polars_plan::prelude::{
+    AExpr, Arena, FunctionIR, IR, IRAggExpr, IRFunctionExpr, IRPlan, LiteralValue, Node, ToFieldContext,
+};
 
 use crate::frame;
 
@@ -28,14 +36,17 @@ const TOO_MUCH: u128 = 100_000_000_000_000_000_000_000_000_000_000_000_000;
 pub(super) struct Bounds {
     rows: u128,
     columns: BTreeMap<String, Bound>,
+    /// Whether all amounts that meet are of one currency.
+    one_currency: bool,
 }
 
 impl Bounds {
     /// The bounds of the table of charges.
-    pub(super) fn of(frame: &DataFrame) -> Result<Bounds> {
+    pub(super) fn of(frame: &DataFrame, one_currency: bool) -> Result<Bounds> {
         let mut bounds = Bounds {
             rows: frame.height() as u128,
             columns: BTreeMap::new(),
+            one_currency,
         };
         for column in frame.columns() {
             if matches!(column.dtype(), DataType::Decimal(..)) {
@@ -53,7 +64,9 @@ fn whole_units(value: &ExactSum) -> Bound {
     let magnitude = if *value < ExactSum::ZERO { -*value } else { *value };
     let (units, _) = magnitude.round_to(0).parts();
     // Rounding may have gone down by a half.
-    units.to_i128().map_or(Bound::MAX, |units| units.unsigned_abs() + 1)
+    units
+        .to_i128()
+        .map_or(Bound::MAX, |units| units.unsigned_abs() + 1)
 }
 
 /// Refuses a plan in which money would not stay exact.
@@ -76,7 +89,11 @@ impl Walk<'_> {
     }
 
     fn schema(&self, node: Node) -> Schema {
-        self.ir(node).schema(&self.plan.lp_arena).as_ref().as_ref().clone()
+        self.ir(node)
+            .schema(&self.plan.lp_arena)
+            .as_ref()
+            .as_ref()
+            .clone()
     }
 
     /// The bounds of what a node of the plan gives.
@@ -92,14 +109,16 @@ impl Walk<'_> {
                     Ok(Bounds {
                         rows: self.table.rows.max(df.height() as u128),
                         columns: self.table.columns.clone(),
+                        one_currency: self.table.one_currency,
                     })
                 } else {
-                    Bounds::of(df)
+                    Bounds::of(df, false)
                 }
             }
             IR::Filter { input, predicate } => {
-                let bounds = self.node(*input)?;
+                let mut bounds = self.node(*input)?;
                 self.expr_ir(predicate, &self.schema(*input), &bounds)?;
+                bounds.one_currency |= self.keeps_one_currency(predicate.node());
                 Ok(bounds)
             }
             IR::Sort { input, by_column, .. } => {
@@ -114,10 +133,10 @@ impl Walk<'_> {
             | IR::Cache { input, .. }
             | IR::Distinct { input, .. }
             | IR::Sink { input, .. } => self.node(*input),
-            IR::Select { input, expr, .. } => self.exprs(*input, expr, Bounds::default()),
+            IR::Select { input, expr, .. } => self.exprs(*input, expr, Bounds::default(), false),
             IR::HStack { input, exprs, .. } => {
                 let start = self.node(*input)?;
-                self.exprs(*input, exprs, start)
+                self.exprs(*input, exprs, start, false)
             }
             IR::GroupBy {
                 input,
@@ -126,8 +145,9 @@ impl Walk<'_> {
                 apply: None,
                 ..
             } => {
-                let keyed = self.exprs(*input, keys, Bounds::default())?;
-                self.exprs(*input, aggs, keyed)
+                let keyed = self.exprs(*input, keys, Bounds::default(), false)?;
+                let by_currency = keys.iter().any(|key| self.is_currency(key.node()));
+                self.exprs(*input, aggs, keyed, by_currency)
             }
             IR::Join {
                 input_left,
@@ -144,29 +164,50 @@ impl Walk<'_> {
                 for on in right_on {
                     self.expr_ir(on, &self.schema(*input_right), &right)?;
                 }
-                let all = left.columns.values().chain(right.columns.values()).copied().max().unwrap_or(0);
+                let all = left
+                    .columns
+                    .values()
+                    .chain(right.columns.values())
+                    .copied()
+                    .max()
+                    .unwrap_or(0);
                 Ok(Bounds {
+                    one_currency: left.one_currency && right.one_currency,
                     rows: left.rows.max(1).saturating_mul(right.rows.max(1)),
                     // A name that stands on both sides gets a suffix; the greatest of all holds for any.
                     columns: decimals_of(schema).map(|name| (name, all)).collect(),
                 })
             }
             IR::Union { inputs, .. } => {
-                let mut union = Bounds::default();
+                let mut union = Bounds {
+                    one_currency: true,
+                    ..Bounds::default()
+                };
                 for input in inputs {
                     let bounds = self.node(*input)?;
+                    // Two currencies filtered apart meet again here.
+                    union.one_currency &= bounds.one_currency && self.table.one_currency;
                     union.rows = union.rows.saturating_add(bounds.rows);
                     // Columns of a union go by place, so the greatest of all holds for each.
-                    let all = bounds.columns.values().chain(union.columns.values()).copied().max();
+                    let all = bounds
+                        .columns
+                        .values()
+                        .chain(union.columns.values())
+                        .copied()
+                        .max();
                     let names: Vec<String> = decimals_of(&self.schema(node)).collect();
                     union.columns = names.into_iter().map(|name| (name, all.unwrap_or(0))).collect();
                 }
                 Ok(union)
             }
             IR::HConcat { inputs, .. } => {
-                let mut beside = Bounds::default();
+                let mut beside = Bounds {
+                    one_currency: true,
+                    ..Bounds::default()
+                };
                 for input in inputs {
                     let bounds = self.node(*input)?;
+                    beside.one_currency &= bounds.one_currency && self.table.one_currency;
                     beside.rows = beside.rows.max(bounds.rows);
                     beside.columns.extend(bounds.columns);
                 }
@@ -184,8 +225,12 @@ impl Walk<'_> {
     }
 
     /// Adds what expressions over a node give to the bounds.
-    fn exprs(&self, input: Node, exprs: &[ExprIR], mut given: Bounds) -> Result<Bounds> {
-        let bounds = self.node(input)?;
+    ///
+    /// `by_currency`: whether each group has one currency.
+    fn exprs(&self, input: Node, exprs: &[ExprIR], mut given: Bounds, by_currency: bool) -> Result<Bounds> {
+        let mut bounds = self.node(input)?;
+        given.one_currency = bounds.one_currency;
+        bounds.one_currency |= by_currency;
         let schema = self.schema(input);
         given.rows = given.rows.max(bounds.rows);
         for expr in exprs {
@@ -200,17 +245,56 @@ impl Walk<'_> {
         self.expr(expr.node(), schema, bounds)
     }
 
+    fn is_currency(&self, node: Node) -> bool {
+        matches!(self.plan.expr_arena.get(node), AExpr::Column(name) if name.as_str() == BILLING_CURRENCY)
+    }
+
+    /// Whether a condition says that the currency is one text, and no `or` takes it back.
+    fn keeps_one_currency(&self, node: Node) -> bool {
+        let is_text = |node: Node| matches!(self.plan.expr_arena.get(node), AExpr::Literal(_));
+        match self.plan.expr_arena.get(node) {
+            AExpr::BinaryExpr {
+                left,
+                op: Operator::Eq,
+                right,
+            } => self.is_currency(*left) && is_text(*right) || self.is_currency(*right) && is_text(*left),
+            AExpr::BinaryExpr {
+                left,
+                op: Operator::And | Operator::LogicalAnd,
+                right,
+            } => self.keeps_one_currency(*left) || self.keeps_one_currency(*right),
+            _ => false,
+        }
+    }
+
     /// The type of an expression over a schema.
     fn dtype(&self, node: Node, schema: &Schema) -> Result<DataType> {
         let context = ToFieldContext::new(&self.plan.expr_arena, schema);
         let field = self.plan.expr_arena.get(node).to_field(&context);
-        field.map(|field| field.dtype).map_err(|e: PolarsError| super::refused(&e))
+        field
+            .map(|field| field.dtype)
+            .map_err(|e: PolarsError| super::refused(&e))
     }
 
     /// The bound of an expression of money; nothing for one of another type.
     fn expr(&self, node: Node, schema: &Schema, bounds: &Bounds) -> Result<Option<Bound>> {
         let arena: &Arena<AExpr> = &self.plan.expr_arena;
         let expr = arena.get(node);
+        let apart;
+        let bounds = match expr {
+            AExpr::Over { partition_by, .. } if partition_by.iter().any(|by| self.is_currency(*by)) => {
+                apart = Bounds {
+                    one_currency: true,
+                    ..bounds.clone()
+                };
+                &apart
+            }
+            _ => bounds,
+        };
+        let unlike = || {
+            Error::usage("a sum of the statement adds amounts of unlike currencies")
+                .hint("group by billing_currency, or filter: where billing_currency = 'USD'")
+        };
         let mut inputs = Vec::new();
         expr.inputs_rev(&mut inputs);
         inputs.reverse();
@@ -239,13 +323,13 @@ impl Walk<'_> {
                 }
                 match op {
                     Operator::Plus | Operator::Minus => sum(&input_bounds),
-                    Operator::Multiply => match (left_type.is_integer(), right_type.is_integer()) {
-                        (true, false) => self.times(*left, input_bounds[1]),
-                        (false, true) => self.times(*right, input_bounds[0]),
+                    Operator::Multiply => match (self.whole_number(*left), self.whole_number(*right)) {
+                        (Some(factor), _) => factor.saturating_mul(input_bounds[1].unwrap_or(Bound::MAX)),
+                        (_, Some(factor)) => factor.saturating_mul(input_bounds[0].unwrap_or(Bound::MAX)),
                         _ => {
                             return refuse(
                                 "a product of two decimals is rounded by the engine that runs SQL",
-                                "multiply by a whole number, or say CAST(… AS DOUBLE) to leave exactness",
+                                "multiply by a whole number of the statement, or say CAST(… AS DOUBLE) to leave exactness",
                             );
                         }
                     },
@@ -258,13 +342,22 @@ impl Walk<'_> {
                     }
                 }
             }
-            AExpr::Cast { expr: input, dtype: to, options } => {
+            AExpr::Cast {
+                expr: input,
+                dtype: to,
+                options,
+            } => {
                 match to {
                     DataType::Decimal(_, scale) => match (takes_money, arena.get(*input)) {
                         (true, _) => greatest,
                         (false, AExpr::Literal(literal)) => literal_bound(literal),
                         // Whatever fits the type.
-                        _ => TOO_MUCH / 10u128.checked_pow(u32::try_from(*scale).unwrap_or(38)).unwrap_or(TOO_MUCH),
+                        _ => {
+                            TOO_MUCH
+                                / 10u128
+                                    .checked_pow(u32::try_from(*scale).unwrap_or(38))
+                                    .unwrap_or(TOO_MUCH)
+                        }
                     },
                     // `CAST` is strict; a cast that the engine adds by itself is not.
                     to if to.is_float() && *options != CastOptions::Strict => {
@@ -283,6 +376,7 @@ impl Walk<'_> {
                 }
             }
             AExpr::Agg(agg) => match agg {
+                IRAggExpr::Sum(_) if takes_money && !bounds.one_currency => return Err(unlike()),
                 IRAggExpr::Sum(_) => greatest.saturating_mul(bounds.rows.max(1)),
                 IRAggExpr::Min { .. }
                 | IRAggExpr::Max { .. }
@@ -300,14 +394,22 @@ impl Walk<'_> {
                 }
             },
             AExpr::Ternary { truthy, falsy, .. } => {
-                let (a, b) = (self.expr(*truthy, schema, bounds)?, self.expr(*falsy, schema, bounds)?);
+                let (a, b) = (
+                    self.expr(*truthy, schema, bounds)?,
+                    self.expr(*falsy, schema, bounds)?,
+                );
                 if !gives_money {
                     if dtype.is_float() && (a.is_some() || b.is_some()) {
-                        return refuse("an amount would become a binary float", "give all branches decimals");
+                        return refuse(
+                            "an amount would become a binary float",
+                            "give all branches decimals",
+                        );
                     }
                     return Ok(None);
                 }
-                a.unwrap_or(0).max(b.unwrap_or(0)).max(self.free_literals(&inputs))
+                a.unwrap_or(0)
+                    .max(b.unwrap_or(0))
+                    .max(self.free_literals(&inputs))
             }
             AExpr::Sort { .. }
             | AExpr::SortBy { .. }
@@ -328,8 +430,11 @@ impl Walk<'_> {
                     );
                 }
                 Some(Keeps::Other) if !gives_money => return Ok(None),
-                Some(Keeps::Bound) if gives_money => greatest.max(self.free_literals(&inputs)).saturating_add(1),
+                Some(Keeps::Bound) if gives_money => {
+                    greatest.max(self.free_literals(&inputs)).saturating_add(1)
+                }
                 Some(Keeps::Bound) => return Ok(None),
+                Some(Keeps::Sum) if !bounds.one_currency => return Err(unlike()),
                 Some(Keeps::Sum) => greatest.saturating_mul(bounds.rows.max(1)),
                 Some(Keeps::Sides) => sum(&input_bounds),
                 _ => return Err(unknown(&format!("the function {function}"))),
@@ -340,21 +445,34 @@ impl Walk<'_> {
         Ok(Some(bound))
     }
 
-    /// A bound times a whole number of the statement.
-    fn times(&self, factor: Node, bound: Option<Bound>) -> Bound {
-        match self.plan.expr_arena.get(factor) {
-            AExpr::Literal(literal) => literal_bound(literal).saturating_mul(bound.unwrap_or(Bound::MAX)),
-            AExpr::Cast { expr, .. } => self.times(*expr, bound),
-            _ => Bound::MAX,
+    /// The magnitude of a whole number of the statement, whatever type the engine gave it.
+    fn whole_number(&self, node: Node) -> Option<Bound> {
+        match self.plan.expr_arena.get(node) {
+            AExpr::Literal(literal) => {
+                let text = text_of(literal);
+                let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+                let is_whole = fraction.bytes().all(|digit| digit == b'0');
+                let number = whole.parse::<i128>().ok().filter(|_| is_whole);
+                number.map(i128::unsigned_abs)
+            }
+            AExpr::Cast { expr, .. } => self.whole_number(*expr),
+            AExpr::Function {
+                input,
+                function: IRFunctionExpr::Negate,
+                ..
+            } => self.whole_number(input.first()?.node()),
+            _ => None,
         }
     }
 
     /// The greatest number of the statement among the inputs that are no decimals.
     fn free_literals(&self, inputs: &[Node]) -> Bound {
-        let literals = inputs.iter().filter_map(|node| match self.plan.expr_arena.get(*node) {
-            AExpr::Literal(literal) => Some(literal_bound(literal)),
-            _ => None,
-        });
+        let literals = inputs
+            .iter()
+            .filter_map(|node| match self.plan.expr_arena.get(*node) {
+                AExpr::Literal(literal) => Some(literal_bound(literal)),
+                _ => None,
+            });
         literals.filter(|bound| *bound != Bound::MAX).max().unwrap_or(0)
     }
 
@@ -372,7 +490,9 @@ impl Walk<'_> {
         let message = if bound == Bound::MAX {
             "nothing bounds an amount of this statement, so its sum might not fit 38 digits".to_owned()
         } else {
-            format!("an amount of this statement may come to {bound}, which with {scale} decimals does not fit 38 digits")
+            format!(
+                "an amount of this statement may come to {bound}, which with {scale} decimals does not fit 38 digits"
+            )
         };
         Err(Error::limit("limit.digits", message)
             .hint("round first, SUM(ROUND(cost, 8)), multiply by numbers of the statement only, or use billfold sums, which holds 76 digits"))
@@ -397,6 +517,14 @@ fn known(function: &IRFunctionExpr) -> Option<Keeps> {
         | IRFunctionExpr::Negate
         | IRFunctionExpr::Coalesce
         | IRFunctionExpr::FillNull
+        | IRFunctionExpr::FillNullWithStrategy(
+            FillNullStrategy::Forward(_)
+            | FillNullStrategy::Backward(_)
+            | FillNullStrategy::Min
+            | FillNullStrategy::Max
+            | FillNullStrategy::Zero
+            | FillNullStrategy::One,
+        )
         | IRFunctionExpr::Shift
         | IRFunctionExpr::ShiftAndFill
         | IRFunctionExpr::DropNulls
@@ -437,17 +565,23 @@ fn sum(bounds: &[Option<Bound>]) -> Bound {
 /// Beyond any 64-bit whole number.
 const WHOLE_NUMBER: Bound = 1 << 64;
 
+/// A number of the statement as text.
+fn text_of(literal: &LiteralValue) -> String {
+    let text = literal.to_any_value().map(|value| match value {
+        polars::prelude::AnyValue::String(text) => text.to_owned(),
+        value => value.to_string(),
+    });
+    text.unwrap_or_default().trim_matches('"').to_owned()
+}
+
 /// The magnitude of a number in the statement.
 fn literal_bound(literal: &LiteralValue) -> Bound {
-    let text = literal
-        .to_any_value()
-        .map(|value| match value {
-            polars::prelude::AnyValue::String(text) => text.to_owned(),
-            value => value.to_string(),
-        })
+    let text = text_of(literal);
+    let whole = text
+        .trim_start_matches(['-', '+'])
+        .split('.')
+        .next()
         .unwrap_or_default();
-    let text = text.trim_matches('"');
-    let whole = text.trim_start_matches(['-', '+']).split('.').next().unwrap_or_default();
     match whole.parse::<u128>() {
         Ok(units) => units.saturating_add(1),
         Err(_) if whole.is_empty() || whole == "null" => 1,

@@ -102,15 +102,19 @@ impl Ask {
     /// for amounts of more than 38 digits.
     pub fn run(&self, rows: &ChargeRows) -> Result<Grid> {
         let frame = self.table(rows)?;
-        let result = self.execute(frame)?;
+        let first = rows.rows.first().map(|row| row.currency);
+        let one_currency = rows.rows.iter().all(|row| Some(row.currency) == first);
+        let result = self.execute(frame, one_currency)?;
         grid(&result)
     }
 
-    fn execute(&self, frame: DataFrame) -> Result<DataFrame> {
-        let bounds = guard::Bounds::of(&frame)?;
+    fn execute(&self, frame: DataFrame, one_currency: bool) -> Result<DataFrame> {
+        let bounds = guard::Bounds::of(&frame, one_currency)?;
         let mut context = polars::sql::SQLContext::new();
         context.register(TABLE, frame.lazy());
-        let lazy = context.execute(&self.statement.rewritten()).map_err(|e| refused(&e))?;
+        let lazy = context
+            .execute(&self.statement.rewritten())
+            .map_err(|e| refused(&e))?;
         guard::check(lazy.clone(), &bounds)?;
         lazy.collect().map_err(|e| refused(&e))
     }
@@ -211,7 +215,10 @@ fn grid(result: &DataFrame) -> Result<Grid> {
     let rows = (0..result.height())
         .map(|_| GridRow {
             kind: RowKind::Plain,
-            cells: cells.iter_mut().map(|column| column.next().unwrap_or(Cell::Empty)).collect(),
+            cells: cells
+                .iter_mut()
+                .map(|column| column.next().unwrap_or(Cell::Empty))
+                .collect(),
         })
         .collect();
     Ok(Grid {
@@ -226,7 +233,9 @@ fn typed(column: &Column) -> Result<(Kind, Vec<Cell>)> {
     let name = column.name();
     if matches!(column.dtype(), DataType::Decimal(..)) {
         let values = frame::exact(column)?;
-        let cells = values.into_iter().map(|value| value.map_or(Cell::Empty, Cell::Number));
+        let cells = values
+            .into_iter()
+            .map(|value| value.map_or(Cell::Empty, Cell::Number));
         return Ok((Kind::Number, cells.collect()));
     }
     let kind = match column.dtype() {
@@ -236,10 +245,16 @@ fn typed(column: &Column) -> Result<(Kind, Vec<Cell>)> {
     };
     let mut cells = Vec::with_capacity(column.len());
     for row in 0..column.len() {
-        let value = column.get(row).map_err(|e| Error::bug(format!("a result's cell: {e}")))?;
+        let value = column
+            .get(row)
+            .map_err(|e| Error::bug(format!("a result's cell: {e}")))?;
         cells.push(cell(&value).ok_or_else(|| {
-            Error::usage(format!("column {} of the result holds {}, which no output has", Printable(name), column.dtype()))
-                .hint("make text or numbers of it, or leave it out")
+            Error::usage(format!(
+                "column {} of the result holds {}, which no output has",
+                Printable(name),
+                column.dtype()
+            ))
+            .hint("make text or numbers of it, or leave it out")
         })?);
     }
     Ok((kind, cells))
@@ -253,11 +268,8 @@ fn cell(value: &AnyValue<'_>) -> Option<Cell> {
         AnyValue::StringOwned(text) => Cell::Text(text.to_string()),
         AnyValue::Float64(value) => Cell::Float(value.to_string()),
         AnyValue::Float32(value) => Cell::Float(value.to_string()),
-        AnyValue::Datetime(instant, unit, _) => Cell::Text(format_instant(match unit {
-            TimeUnit::Nanoseconds => instant.div_euclid(1_000),
-            TimeUnit::Microseconds => *instant,
-            TimeUnit::Milliseconds => instant.checked_mul(1_000)?,
-        })),
+        AnyValue::Datetime(instant, unit, _) => time_cell(*instant, *unit)?,
+        AnyValue::DatetimeOwned(instant, unit, _) => time_cell(*instant, *unit)?,
         AnyValue::Date(days) => {
             let text = format_instant(i64::from(*days).checked_mul(86_400_000_000)?);
             Cell::Text(text.split('T').next().unwrap_or_default().to_owned())
@@ -268,4 +280,12 @@ fn cell(value: &AnyValue<'_>) -> Option<Cell> {
             _ => return None,
         },
     })
+}
+
+fn time_cell(instant: i64, unit: TimeUnit) -> Option<Cell> {
+    Some(Cell::Text(format_instant(match unit {
+        TimeUnit::Nanoseconds => instant.div_euclid(1_000),
+        TimeUnit::Microseconds => instant,
+        TimeUnit::Milliseconds => instant.checked_mul(1_000)?,
+    })))
 }

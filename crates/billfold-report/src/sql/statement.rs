@@ -30,8 +30,11 @@ pub(super) struct Statement {
 impl Statement {
     pub(super) fn parse(text: &str) -> Result<Statement> {
         let mut parsed = Parser::parse_sql(&GenericDialect {}, text).map_err(|e| {
-            Error::usage(format!("the statement cannot be read: {}", Printable(&e.to_string())))
-                .hint("write one SELECT over the table charges, quoted for the shell")
+            Error::usage(format!(
+                "the statement cannot be read: {}",
+                Printable(&e.to_string())
+            ))
+            .hint("write one SELECT over the table charges, quoted for the shell")
         })?;
         let (Some(statement), true) = (parsed.pop(), parsed.is_empty()) else {
             return Err(Error::usage("not one statement").hint("write one SELECT over the table charges"));
@@ -84,7 +87,8 @@ struct Reading {
 
 impl Reading {
     fn name(&mut self, ident: &Ident) {
-        self.names.insert((ident.value.clone(), ident.quote_style.is_some()));
+        self.names
+            .insert((ident.value.clone(), ident.quote_style.is_some()));
     }
 
     fn tables(&mut self, tables: &[TableWithJoins]) -> ControlFlow<Error> {
@@ -105,7 +109,8 @@ impl Reading {
             | TableFactor::Derived { alias, .. } => {
                 if let Some(alias) = alias {
                     self.given.insert(alias.name.value.clone());
-                    self.given.extend(alias.columns.iter().map(|column| column.name.value.clone()));
+                    self.given
+                        .extend(alias.columns.iter().map(|column| column.name.value.clone()));
                 }
                 ControlFlow::Continue(())
             }
@@ -136,7 +141,9 @@ impl VisitorMut for Reading {
                     self.tables(&select.from)?;
                     for item in &select.projection {
                         match item {
-                            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => self.has_star = true,
+                            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
+                                self.has_star = true
+                            }
                             SelectItem::ExprWithAlias { alias, .. } => {
                                 self.given.insert(alias.value.clone());
                             }

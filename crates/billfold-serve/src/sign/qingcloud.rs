@@ -100,9 +100,8 @@ fn canonical(method: &str, path: &str, pairs: &[(Vec<u8>, Vec<u8>)]) -> String {
 
 /// What was sent before a signature that stands last, where all parameters came in one text.
 fn as_sent<'a>(query: &'a str, form: &'a str) -> Option<&'a str> {
-    let text = match (query, form) {
-        (text, "") | ("", text) => text,
-        _ => return None,
+    let ((text, "") | ("", text)) = (query, form) else {
+        return None;
     };
     let (before, signature) = text.rsplit_once("&signature=")?;
     (!signature.contains('&')).then_some(before)

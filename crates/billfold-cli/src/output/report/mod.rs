@@ -1,5 +1,6 @@
 //! Reports and results of SQL as text and files: one module per format, over the grids of a report.
 
+mod columns;
 mod delimited;
 mod json;
 mod markdown;
@@ -94,7 +95,7 @@ pub(crate) fn render(
     written.map_err(|e| cannot("the report", &e))
 }
 
-/// Writes the result of a statement; formats of data that keep types are the caller's.
+/// Writes the result of a statement.
 pub(crate) fn render_grid(
     grid: &Grid,
     format: ReportFormat,
@@ -109,9 +110,9 @@ pub(crate) fn render_grid(
         ReportFormat::Json => json::write_grid(grid, out),
         ReportFormat::Xlsx => return xlsx::write_grid(grid, out),
         ReportFormat::Html => return html::write_grid(grid, out),
-        ReportFormat::Parquet | ReportFormat::Arrow | ReportFormat::Table => {
-            screen::write_grid(grid, on.0, out)
-        }
+        ReportFormat::Parquet => return columns::write_parquet(grid, out),
+        ReportFormat::Arrow => return columns::write_arrow(grid, out),
+        ReportFormat::Table => screen::write_grid(grid, on.0, out),
     };
     written.map_err(|e| cannot("the result", &e))
 }

@@ -89,7 +89,7 @@ pub(super) fn write_grid(grid: &Grid, screen: Screen, out: &mut dyn Write) -> io
             let cell = &printed.cells[nth];
             if printed.is_right {
                 let tail = printed.fraction.saturating_sub(fraction(cell));
-                line.right(&format!("{cell}{}", " ".repeat(tail)), printed.width);
+                line.number(cell, printed.width, tail);
             } else {
                 let style = if row.kind == RowKind::Total {
                     Style::Plain

@@ -77,6 +77,13 @@ impl Line {
         self.gap += GAP;
     }
 
+    /// A number on the right of its column, `tail` columns away from its end, where longer fractions end.
+    #[cfg(feature = "report")]
+    pub(crate) fn number(&mut self, text: &str, width: usize, tail: usize) {
+        self.right(text, width.saturating_sub(tail));
+        self.gap += tail;
+    }
+
     /// A text that belongs to no column, in the style of the line.
     #[cfg(feature = "report")]
     pub(crate) fn whole(&mut self, text: &str) {

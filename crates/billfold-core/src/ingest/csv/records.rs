@@ -310,6 +310,12 @@ impl<'a> Records<'a> {
         Field::new(raw)
     }
 
+    /// Field `j` of record `r`; None where the record has no such field.
+    #[inline]
+    pub fn get_field(&self, r: usize, j: usize) -> Option<Field<'a>> {
+        (j < self.entries[r].n_fields as usize).then(|| self.field(r, j))
+    }
+
     /// Field `j` of every record, if all records are known to be regular: `f` gets record, field, and the
     /// bytes of the chunk from the first one of `Field::raw` on. Says whether it did.
     #[inline]
