@@ -35,6 +35,10 @@ const CORE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "diff",
+        &["error", "money", "time", "query", "engine", "dataset", "diff"],
+    ),
+    (
         "explain",
         &[
             "error", "money", "time", "charge", "query", "ingest", "engine", "dataset", "explain",

@@ -87,6 +87,9 @@ pub(crate) enum Command {
     #[cfg(feature = "report")]
     #[command(after_help = EXIT_CODES)]
     Run(report::RunArgs),
+    /// Take the difference between two bills apart: new, gone, usage, price, currency, corrections
+    #[command(after_help = EXIT_CODES, override_usage = "billfold diff [OPTIONS] OLD NEW")]
+    Diff(Box<DiffArgs>),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -414,6 +417,45 @@ pub(crate) struct ExplainArgs {
         help_heading = "Output"
     )]
     pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    /// Go on while at most N rows, or P% of them, cannot be read
+    #[arg(long, value_name = "N|P%", help_heading = "Output")]
+    pub(crate) allow_rejects: Option<String>,
+}
+
+/// `billfold diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
+
+    #[command(flatten)]
+    pub(crate) question: QuestionArgs,
+
+    /// What of OLD counts: 2024-02, 2024-Q1, …
+    #[arg(long, value_name = "PERIOD", help_heading = "Question")]
+    pub(crate) old_period: Option<String>,
+
+    /// What of NEW counts: 2024-03, 2024-Q2, …
+    #[arg(long, value_name = "PERIOD", help_heading = "Question")]
+    pub(crate) new_period: Option<String>,
+
+    /// Shape of the report
+    #[arg(
+        long,
+        short,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
+    pub(crate) format: ReconcileFormat,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -21,6 +21,7 @@ mod args;
 mod check;
 mod convert;
 mod describe;
+mod diff;
 mod explain;
 mod fault;
 mod generate;
@@ -92,6 +93,7 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
     match &cli.command {
         Command::Sums(args) => sums::run(args, io, *reporter),
         Command::Api(args) => api::run(args, io, *reporter),
+        Command::Diff(args) => diff::run(args, io, *reporter),
         Command::Explain(args) => explain::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(args, io, *reporter),

@@ -268,6 +268,57 @@ fn a_cell_is_explained_by_its_charges() {
 }
 
 #[test]
+fn a_difference_is_taken_apart() {
+    let folder = Folder::new("diff");
+    let header = "BilledCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd,ResourceId,ServiceName,ConsumedQuantity,ChargeClass\n";
+    let row = |cost: &str, currency: &str, resource: &str, quantity: &str, class: &str| {
+        format!(
+            "{cost},{currency},2024-03-01T00:00:00Z,2024-03-01T01:00:00Z,{resource},S,{quantity},{class}\n"
+        )
+    };
+    let old = row("10", "USD", "i-1", "5", "")
+        + &row("3", "USD", "i-2", "1", "")
+        + &row("2", "USD", "i-4", "", "")
+        + &row("7", "USD", "i-5", "1", "");
+    let new = row("18", "USD", "i-1", "8", "")
+        + &row("1", "USD", "i-3", "1", "")
+        + &row("2.5", "USD", "i-4", "", "")
+        + &row("50", "CNY", "i-5", "1", "")
+        + &row("-0.5", "USD", "i-1", "1", "Correction");
+    fs::write(folder.path("old.csv"), header.to_owned() + &old).unwrap();
+    fs::write(folder.path("new.csv"), header.to_owned() + &new).unwrap();
+    let ran = folder.run("diff @old.csv @new.csv --by service_name -f json");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let usd = &json["totals"]["USD"];
+    let parts = [
+        "old",
+        "new",
+        "difference",
+        "added",
+        "gone",
+        "usage",
+        "price",
+        "currency",
+        "corrections",
+        "other",
+    ];
+    let parts = parts.map(|part| usd[part].as_str().unwrap());
+    assert_eq!(
+        parts,
+        ["22", "21", "-1", "1", "-3", "6", "2", "-7", "-0.5", "0.5"]
+    );
+    assert_eq!(json["totals"]["CNY"]["currency"], "50");
+    assert_eq!(json["rows"][1]["by"]["service_name"], "S");
+    let ran = folder.run("diff @old.csv @new.csv --new-period 2024-02");
+    assert!(ran.out.contains("USD"), "{}", ran.out);
+    for line in ["@old.csv", "@old.csv -", "@old.csv @new.csv @bill.csv"] {
+        assert_eq!(folder.run(&format!("diff {line}")).code, 2, "{line}");
+    }
+    assert_eq!(folder.run("diff @bill.csv @bad.csv").code, 3);
+}
+
+#[test]
 fn shells_and_man_know_every_command() {
     let folder = Folder::new("describe");
     for shell in ["bash", "zsh", "fish", "powershell"] {

@@ -42,6 +42,7 @@ pub mod charge;
 pub mod check;
 pub mod convert;
 pub mod dataset;
+pub mod diff;
 pub mod engine;
 pub mod error;
 pub mod exchange;

@@ -21,7 +21,7 @@ pub use column::{GroupOverflow, SumColumn};
 pub use currency::Currency;
 pub use digits::push_count;
 pub use parse::{parse_cell, parse_short};
-pub use product::{Product, product};
+pub use product::{Product, divided, product};
 pub use prorate::{share_between, share_until};
 pub use remainder::largest_remainder;
 pub use rounding::Rounding;

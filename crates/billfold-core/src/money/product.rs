@@ -36,6 +36,39 @@ pub fn product(left: Amount, right: Amount) -> Option<Product> {
     None
 }
 
+/// `left ÷ right`, rounded half away from zero at 18 decimals.
+///
+/// None for a division by zero, and when the quotient has more than 38 digits.
+pub fn divided(left: Amount, right: Amount) -> Option<Amount> {
+    const PLACES: u8 = 18;
+    let (left, right) = (left.normalized(), right.normalized());
+    let (mut above, mut below) = (
+        i256::from_i128(left.mantissa()),
+        i256::from_i128(right.mantissa()),
+    );
+    if right.is_zero() {
+        return None;
+    }
+    // left.scale − right.scale + more decimals make the places wanted.
+    let (have, want) = (left.scale(), right.scale() + PLACES);
+    if want >= have {
+        above = above.checked_mul(ten_to(want - have))?;
+    } else {
+        below = below.checked_mul(ten_to(have - want))?;
+    }
+    let (quotient, rest) = (above.wrapping_div(below), above.wrapping_rem(below));
+    let (rest, unit) = (rest.wrapping_abs(), below.wrapping_abs());
+    let step = match (
+        rest >= unit.wrapping_sub(rest),
+        above.is_negative() == below.is_negative(),
+    ) {
+        (false, _) => i256::ZERO,
+        (true, true) => i256::ONE,
+        (true, false) => i256::MINUS_ONE,
+    };
+    Amount::new(quotient.checked_add(step)?.to_i128()?, PLACES).map(Amount::normalized)
+}
+
 /// The value without its last `drop` digits, half away from zero.
 fn without(value: i256, drop: u8) -> i256 {
     if drop == 0 {
@@ -110,6 +143,38 @@ mod tests {
             "1.1",
             "36666666666666666666666666666666666666",
             true,
+        );
+    }
+
+    #[test]
+    fn a_quotient_is_rounded_half_away_from_zero_at_18_decimals() {
+        let amount = |text: &str| Amount::parse(text.as_bytes()).unwrap();
+        for (left, right, expected) in [
+            ("1", "3", "0.333333333333333333"),
+            ("2", "-3", "-0.666666666666666667"),
+            ("-1", "8", "-0.125"),
+            ("0.000000000000000001", "2", "0.000000000000000001"),
+            (
+                "0.000000000000000000000000000000000001",
+                "0.0000000000000000001",
+                "0.00000000000000001",
+            ),
+            ("7", "0.0000000001", "70000000000"),
+            ("0", "5", "0"),
+        ] {
+            assert_eq!(
+                divided(amount(left), amount(right)).unwrap().to_string(),
+                expected,
+                "{left} ÷ {right}"
+            );
+        }
+        assert_eq!(divided(amount("1"), amount("0")), None);
+        assert_eq!(
+            divided(
+                amount("10000000000000000000000000000000000000"),
+                amount("0.0000000001")
+            ),
+            None
         );
     }
 
