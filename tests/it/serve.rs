@@ -390,7 +390,13 @@ fn l16_a_key_sees_its_projects_and_nothing_else() {
 fn tencents_limit_of_twenty_a_second_is_kept_for_each_key() {
     let folder = Folder::new();
     let path = folder.put("bill.csv", bill_of(&[row("pj-a", "1")]));
-    let served = serve(OfFiles(vec![path]), Config::default());
+    assert_eq!(Config::default().rate, 20);
+    // Fewer here, so that a slow machine cannot keep within them.
+    let config = Config {
+        rate: 2,
+        ..Config::default()
+    };
+    let served = serve(OfFiles(vec![path]), config);
     let request = request(
         "POST",
         "/",
@@ -406,8 +412,9 @@ fn tencents_limit_of_twenty_a_second_is_kept_for_each_key() {
         .iter()
         .filter(|a| a.contains("RequestLimitExceeded"))
         .count();
-    let n_more = 20 * (start.elapsed().as_secs() as usize + 1);
-    assert!(n_refused > 0 && n_refused <= 40, "{n_refused} of 60, {n_more}");
+    let n_admitted = 2 * (start.elapsed().as_secs() as usize + 2);
+    assert!(n_refused > 0, "none of 60 refused");
+    assert!(60 - n_refused <= n_admitted, "{n_refused} of 60, {n_admitted}");
     assert!(answers.iter().all(|answer| status(answer) == 200));
     // The other wires know no such limit.
     assert!((0..60).all(|_| get(served.address, UNSIGNED_SUMS).contains("\"ret_code\":0")));
@@ -602,6 +609,7 @@ fn the_command_refuses_what_cannot_be_served_with_the_exit_code_of_its_kind() {
         ("--listen 127.0.0.1", 2, "is not an address"),
         (&format!("--keys {open}"), 2, "mode 0644"),
         (&format!("--keys {missing}"), 6, "none.toml"),
+        ("--window 0 --strict-replay", 2, "remembered for ever"),
         ("--timezone Mars/Base", 2, "Mars/Base"),
         ("--currency money", 2, "--currency"),
     ] {

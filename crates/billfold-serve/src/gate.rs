@@ -34,7 +34,8 @@ pub(crate) struct Caller {
 impl Gate {
     /// The checks of a server that listens here.
     ///
-    /// Errors: `usage` where others could reach it and no keys are asked for.
+    /// Errors: `usage` where others could reach it and no keys are asked for, and where a signature would be
+    /// taken once only and at any time.
     pub(crate) fn new(
         listens: SocketAddr,
         hosts: Vec<String>,
@@ -47,6 +48,12 @@ impl Gate {
                 "--listen {listens} can be reached from other machines, and no keys are asked for"
             ))
             .hint("add --keys FILE, or listen on 127.0.0.1"));
+        }
+        if strict_replay && window.is_none() {
+            return Err(Error::usage(
+                "a signature that is taken at any time would have to be remembered for ever",
+            )
+            .hint("give --window some seconds with --strict-replay"));
         }
         Ok(Gate {
             keys: RwLock::new(keys.map(Arc::new)),
