@@ -9,7 +9,7 @@ use billfold_serve::{Config, Patience, start};
 
 use crate::serve::{
     ID, Odd, OfFiles, SECRET, SUMS, Served, UNSIGNED_SUMS, bill_of, body, connect, exchange, get, key_file,
-    one_key, read_all, request, row, serve, signed, status,
+    now, one_key, read_all, request, row, serve, signed, status, tencent,
 };
 use crate::support::{Folder, child, parent};
 
