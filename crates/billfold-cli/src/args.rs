@@ -249,14 +249,6 @@ pub(crate) struct QuestionArgs {
     #[arg(long, value_name = "WORD", default_value = "start", help_heading = "Question")]
     pub(crate) allocate: String,
 
-    /// Convert every charge that counts to this currency, at the rates of --rates
-    #[arg(long, value_name = "CODE", requires = "rates", help_heading = "Question")]
-    pub(crate) currency: Option<String>,
-
-    /// Rates for --currency: a table of month, from, to, rate
-    #[arg(long, value_name = "FILE", requires = "currency", help_heading = "Question")]
-    pub(crate) rates: Option<String>,
-
     /// Which rows count, such as zone_id=pek3a,gd2 or tag:team!= (repeatable; see the reference)
     #[arg(long, value_name = "FILTER", help_heading = "Question")]
     pub(crate) filter: Vec<String>,
