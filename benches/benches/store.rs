@@ -106,7 +106,7 @@ impl Mix {
             filters.push(format!("resource_type={}", pick(&self.types, 5)));
         }
         query.filter = Filter::parse_all(filters.iter().map(String::as_str)).unwrap();
-        if n % 3 != 0 {
+        if !n.is_multiple_of(3) {
             let (start, end) = self.months[n as usize % self.months.len()];
             query.window = Window::new(Some(start), Some(end)).unwrap();
         }

@@ -65,11 +65,12 @@ struct Budget {
 pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
     let mut reports = read(args)?;
     if args.list {
-        let text: String = reports
-            .iter()
-            .map(|report| format!("{}\n", Printable(&report.name)))
-            .collect();
-        return crate::sink::to_stdout(io, |out| out.write_all(text.as_bytes())).map(|()| Exit::Done);
+        let names = |out: &mut dyn std::io::Write| {
+            reports
+                .iter()
+                .try_for_each(|report| writeln!(out, "{}", Printable(&report.name)))
+        };
+        return crate::sink::to_stdout(io, names).map(|()| Exit::Done);
     }
     for (_, target) in reports.iter().flat_map(|report| &report.outputs) {
         if let Target::File { .. } = target
@@ -408,14 +409,14 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
     };
     let wrong = |what: String| usage(format!("report {}: {what}", Printable(name)));
     let inputs =
-        texts(options.remove("inputs")).map_err(|_| wrong("inputs is no list of texts".to_owned()))?;
+        texts(options.remove("inputs")).map_err(|()| wrong("inputs is no list of texts".to_owned()))?;
     if inputs.is_empty() {
         return Err(
             wrong("no inputs".to_owned()).hint("write inputs = [\"bills/*.csv\"], here or under [defaults]")
         );
     }
     let outputs =
-        texts(options.remove("output")).map_err(|_| wrong("output is no list of texts".to_owned()))?;
+        texts(options.remove("output")).map_err(|()| wrong("output is no list of texts".to_owned()))?;
     let budgets = match options.remove("budget") {
         None => Vec::new(),
         Some(Value::Array(budgets)) => budgets
@@ -433,7 +434,7 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
             words.push(format!("--{key}").into());
             continue;
         }
-        let values = texts(Some(value)).map_err(|_| {
+        let values = texts(Some(value)).map_err(|()| {
             wrong(format!(
                 "{} is neither text, number, flag nor a list of texts",
                 Printable(&key)

@@ -272,7 +272,7 @@ mod tests {
                 prop_assert_eq!(interner.find(text.as_bytes()).is_some(), expected < interner.len());
                 let word = u128::from_le_bytes(*padded.first_chunk::<16>().unwrap());
                 let code = match ShortText::new(word, text.len()) {
-                    Some(short) if met.len() % 2 == 0 => interner.intern_short(short, text.as_bytes()),
+                    Some(short) if met.len().is_multiple_of(2) => interner.intern_short(short, text.as_bytes()),
                     _ => interner.intern(text.as_bytes()),
                 };
                 prop_assert_eq!(code as usize, expected);

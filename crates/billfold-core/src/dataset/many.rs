@@ -150,6 +150,8 @@ fn bind(queries: Vec<ChargeQuery>) -> Result<Vec<Arc<Plan>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::engine::write_csv;
     use crate::query::Dimension;
@@ -172,10 +174,12 @@ mod tests {
             String::from("ChargePeriodStart,BilledCost,BillingCurrency,ServiceName,RegionId,Tags\n");
         for n in 0..500 {
             let (day, service, region) = (n % 28 + 1, n % 7, n % 3);
-            text.push_str(&format!(
-                "2024-0{}-{day:02}T00:00:00Z,{n}.{n},USD,s{service},r{region},\"{{\"\"team\"\":\"\"t{service}\"\"}}\"\n",
+            writeln!(
+                text,
+                "2024-0{}-{day:02}T00:00:00Z,{n}.{n},USD,s{service},r{region},\"{{\"\"team\"\":\"\"t{service}\"\"}}\"",
                 n % 4 + 1
-            ));
+            )
+            .unwrap();
         }
         std::fs::write(&path, text).unwrap();
         let inputs = [path.display().to_string()];

@@ -498,10 +498,10 @@ fn costs<C: Cells>(
         CostPlan::Effective { effective, .. } => *effective,
         CostPlan::Rules { .. } => None,
     };
-    if judged.is_clean() {
-        if let Some(array) = first.and_then(|column| cells.cost_column(column)) {
-            return Ok(array);
-        }
+    if judged.is_clean()
+        && let Some(array) = first.and_then(|column| cells.cost_column(column))
+    {
+        return Ok(array);
     }
     let mut builder = MoneyBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();

@@ -238,10 +238,10 @@ mod tests {
 
     #[test]
     fn the_library_is_the_one_that_its_readme_names() {
-        let hex: String = Sha256::digest(CHARTS.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut hex = String::new();
+        for byte in Sha256::digest(CHARTS.as_bytes()) {
+            write!(hex, "{byte:02x}").unwrap();
+        }
         assert!(include_str!("echarts/README.md").contains(&hex), "{hex}");
         for script in [CHARTS, SCRIPT, STYLE] {
             let lower = script.to_lowercase();

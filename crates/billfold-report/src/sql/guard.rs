@@ -132,7 +132,11 @@ impl Walk<'_> {
             | IR::SimpleProjection { input, .. }
             | IR::Cache { input, .. }
             | IR::Distinct { input, .. }
-            | IR::Sink { input, .. } => self.node(*input),
+            | IR::Sink { input, .. }
+            | IR::MapFunction {
+                input,
+                function: FunctionIR::Rechunk | FunctionIR::Hint(_) | FunctionIR::RowIndex { .. },
+            } => self.node(*input),
             IR::Select { input, expr, .. } => self.exprs(*input, expr, Bounds::default(), false),
             IR::HStack { input, exprs, .. } => {
                 let start = self.node(*input)?;
@@ -213,10 +217,6 @@ impl Walk<'_> {
                 }
                 Ok(beside)
             }
-            IR::MapFunction {
-                input,
-                function: FunctionIR::Rechunk | FunctionIR::Hint(_) | FunctionIR::RowIndex { .. },
-            } => self.node(*input),
             other => {
                 let name: &'static str = other.into();
                 Err(unknown(&format!("the step {name}")))
@@ -441,7 +441,7 @@ impl Walk<'_> {
             },
             _ => return Err(unknown("an expression over an amount")),
         };
-        self.fits(bound, &dtype)?;
+        fits(bound, &dtype)?;
         Ok(Some(bound))
     }
 
@@ -475,28 +475,29 @@ impl Walk<'_> {
             });
         literals.filter(|bound| *bound != Bound::MAX).max().unwrap_or(0)
     }
+}
 
-    fn fits(&self, bound: Bound, dtype: &DataType) -> Result<()> {
-        let DataType::Decimal(_, scale) = dtype else {
-            return Ok(());
-        };
-        let power = 10u128.checked_pow(u32::try_from(*scale).unwrap_or(u32::MAX));
-        let fits = power
-            .and_then(|power| bound.checked_mul(power))
-            .is_some_and(|units| units < TOO_MUCH);
-        if fits {
-            return Ok(());
-        }
-        let message = if bound == Bound::MAX {
-            "nothing bounds an amount of this statement, so its sum might not fit 38 digits".to_owned()
-        } else {
-            format!(
-                "an amount of this statement may come to {bound}, which with {scale} decimals does not fit 38 digits"
-            )
-        };
-        Err(Error::limit("limit.digits", message)
-            .hint("round first, SUM(ROUND(cost, 8)), multiply by numbers of the statement only, or use billfold sums, which holds 76 digits"))
+/// Refuses a sum that may need more than 38 digits.
+fn fits(bound: Bound, dtype: &DataType) -> Result<()> {
+    let DataType::Decimal(_, scale) = dtype else {
+        return Ok(());
+    };
+    let power = 10u128.checked_pow(u32::try_from(*scale).unwrap_or(u32::MAX));
+    let fits = power
+        .and_then(|power| bound.checked_mul(power))
+        .is_some_and(|units| units < TOO_MUCH);
+    if fits {
+        return Ok(());
     }
+    let message = if bound == Bound::MAX {
+        "nothing bounds an amount of this statement, so its sum might not fit 38 digits".to_owned()
+    } else {
+        format!(
+            "an amount of this statement may come to {bound}, which with {scale} decimals does not fit 38 digits"
+        )
+    };
+    Err(Error::limit("limit.digits", message)
+        .hint("round first, SUM(ROUND(cost, 8)), multiply by numbers of the statement only, or use billfold sums, which holds 76 digits"))
 }
 
 /// What a function does to a bound.

@@ -196,9 +196,10 @@ fn refused(error: &PolarsError) -> Error {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
     let error = Error::usage(format!("the statement cannot be run: {}", Printable(first)));
-    match text.contains("unable to find column") || text.contains("not found") {
-        true => error.hint("billfold dimensions lists the columns; write \"tag:KEY\" and an export's own headers in double quotes"),
-        false => error.hint("the table is charges; crates/billfold-report/docs/sql.md says which SQL there is"),
+    if text.contains("unable to find column") || text.contains("not found") {
+        error.hint("billfold dimensions lists the columns; write \"tag:KEY\" and an export's own headers in double quotes")
+    } else {
+        error.hint("the table is charges; crates/billfold-report/docs/sql.md says which SQL there is")
     }
 }
 
@@ -268,8 +269,9 @@ fn cell(value: &AnyValue<'_>) -> Option<Cell> {
         AnyValue::StringOwned(text) => Cell::Text(text.to_string()),
         AnyValue::Float64(value) => Cell::Float(value.to_string()),
         AnyValue::Float32(value) => Cell::Float(value.to_string()),
-        AnyValue::Datetime(instant, unit, _) => time_cell(*instant, *unit)?,
-        AnyValue::DatetimeOwned(instant, unit, _) => time_cell(*instant, *unit)?,
+        AnyValue::Datetime(instant, unit, _) | AnyValue::DatetimeOwned(instant, unit, _) => {
+            time_cell(*instant, *unit)?
+        }
         AnyValue::Date(days) => {
             let text = format_instant(i64::from(*days).checked_mul(86_400_000_000)?);
             Cell::Text(text.split('T').next().unwrap_or_default().to_owned())

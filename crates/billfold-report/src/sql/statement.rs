@@ -142,7 +142,7 @@ impl VisitorMut for Reading {
                     for item in &select.projection {
                         match item {
                             SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
-                                self.has_star = true
+                                self.has_star = true;
                             }
                             SelectItem::ExprWithAlias { alias, .. } => {
                                 self.given.insert(alias.value.clone());

@@ -39,7 +39,7 @@ pub(super) fn write_grid(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let columns: Vec<_> = grid.written_columns().collect();
     let mut line = String::from("|");
     for (_, column) in &columns {
-        line.push_str(&format!(" {} |", escaped(&column.name)));
+        line.extend([" ", &escaped(&column.name), " |"]);
     }
     line.push_str("\n|");
     for (_, column) in &columns {
@@ -63,7 +63,7 @@ pub(super) fn write_grid(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
             if text.is_empty() {
                 line.push_str("  |");
             } else {
-                line.push_str(&format!(" {mark}{text}{mark} |"));
+                line.extend([" ", mark, &text, mark, " |"]);
             }
         }
         writeln!(out, "{line}")?;

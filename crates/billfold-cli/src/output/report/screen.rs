@@ -284,8 +284,8 @@ mod tests {
     use super::*;
     use billfold_core::money::Amount;
 
-    fn exact(text: &str) -> Option<ExactSum> {
-        Some(ExactSum::from(Amount::parse(text.as_bytes()).unwrap()))
+    fn exact(text: &str) -> ExactSum {
+        ExactSum::from(Amount::parse(text.as_bytes()).unwrap())
     }
 
     #[test]
@@ -295,8 +295,11 @@ mod tests {
         assert_eq!(bar(0), "");
         assert_eq!(bar(5), "");
         assert_eq!(bar(-500), "░".repeat(6));
-        assert_eq!(trend(&[exact("0"), exact("7"), None, exact("3.5")]), "▁█·▄");
-        assert_eq!(trend(&[exact("-1"), exact("1")]), "▁█");
+        assert_eq!(
+            trend(&[Some(exact("0")), Some(exact("7")), None, Some(exact("3.5"))]),
+            "▁█·▄"
+        );
+        assert_eq!(trend(&[Some(exact("-1")), Some(exact("1"))]), "▁█");
         assert_eq!(trend(&[]), "");
     }
 }

@@ -131,7 +131,9 @@ mod tests {
 
     fn key(texts: &[String], ordinal: i32, currency: Currency) -> Vec<u8> {
         let mut key = Vec::new();
-        texts.iter().for_each(|text| push_text(&mut key, text.as_bytes()));
+        for text in texts {
+            push_text(&mut key, text.as_bytes());
+        }
         push_tail(&mut key, ordinal, currency);
         key
     }

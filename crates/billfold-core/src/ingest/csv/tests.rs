@@ -703,7 +703,7 @@ proptest! {
         wanted in prop::collection::vec(0_usize..24, 0..4),
         crlf in any::<bool>(),
     ) {
-        let n_columns = 1 + bytes.split(|byte| *byte == b'\n').next().unwrap().iter().filter(|b| **b == b',').count();
+        let n_columns = 1 + memchr::memchr_iter(b',', bytes.split(|byte| *byte == b'\n').next().unwrap()).count();
         let bytes = if crlf { bytes.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]) } else { bytes };
         let (mut all, mut some) = (RecordIndex::new(), RecordIndex::new());
         let all = all.index(&bytes, Dialect::COMMA, Columns::all(n_columns)).unwrap();
