@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use billfold_core::convert::Schema;
 use billfold_core::dataset::{Answered, Charges, Files, RunOptions};
-use billfold_core::engine::{ChargeRows, Facts, write_csv};
+use billfold_core::engine::{ChargeRows, Facts, Receipt, write_csv};
 use billfold_core::money::{Amount, ExactSum, Totals, share_between};
 use billfold_core::query::{
     Allocation, ChargeQuery, Dimension, FactsQuery, Filter, RowOrder, RowOrderBy, RowsQuery,
@@ -541,7 +541,9 @@ proptest! {
             let files = Files::new(vec![file.to_owned()], RunOptions::default());
             let facts = files.facts(&asked.0).unwrap();
             let rows = files.rows(&asked.1).unwrap();
-            facts_text(&facts.value) + &rows_text(&rows.value) + &account(&facts) + &account(&rows)
+            // Parquet skips what lies outside the window unread, so only what was used is comparable.
+            let used = |receipt: &Receipt| format!("{} {}\n", receipt.rows.used, money(&receipt.cost.used));
+            facts_text(&facts.value) + &rows_text(&rows.value) + &used(&facts.receipt) + &used(&rows.receipt)
         };
         let expected = texts(file);
         for schema in [Schema::Charges, Schema::Focus12] {
@@ -689,7 +691,7 @@ fn a_measure_that_is_no_number_rejects_no_row_and_is_counted() {
 
 #[test]
 fn what_does_not_apply_is_refused() {
-    let (_folder, files) = files(
+    let (folder, files) = files(
         "focus.csv",
         "ChargePeriodStart,BilledCost,BillingCurrency,ResourceId\n2024-03-01T00:00:00Z,1,USD,i-1\n",
     );
@@ -708,7 +710,7 @@ fn what_does_not_apply_is_refused() {
         assert!(error.to_string().contains(words), "{error}");
     }
     let store = Store::load(
-        &[_folder.path().join("focus.csv").display().to_string()],
+        &[folder.path().join("focus.csv").display().to_string()],
         RunOptions::default(),
         StoreOptions {
             columns: vec!["project_id".to_owned()],

@@ -16,6 +16,14 @@
     reason = "a test that cannot set its scene has failed"
 )]
 #![allow(
+    clippy::assigning_clones,
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::items_after_statements,
+    clippy::print_stderr,
+    reason = "a test is to be read: its scene in the fewest words, its notices on standard error"
+)]
+#![allow(
     clippy::disallowed_methods,
     reason = "tests read files of their own and of the source tree"
 )]

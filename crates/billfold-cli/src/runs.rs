@@ -65,7 +65,7 @@ struct Budget {
 pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
     let mut reports = read(args)?;
     if args.list {
-        let names = |out: &mut dyn std::io::Write| {
+        let names = |out: &mut (dyn std::io::Write + Send)| {
             reports
                 .iter()
                 .try_for_each(|report| writeln!(out, "{}", Printable(&report.name)))
