@@ -9,7 +9,7 @@ use billfold_core::{Error, Result};
 
 use crate::sign::{Clock, Key, Keys, Rejection, Replays, Seen, Verified, qingcloud, tc3, tencent_form};
 
-/// Signatures that are remembered with [`Gate::strict_replay`].
+/// Signatures that are remembered with [`crate::Config::strict_replay`].
 const MAX_REPLAYS: usize = 100_000;
 
 /// The checks before a call is looked at.

@@ -74,7 +74,7 @@ pub struct ColumnTotals {
 
 /// Says what files are: format, mapping, rows, exact control totals, time span, oddities.
 ///
-/// Errors: as [`sums`]; unreadable rows are part of the inspection.
+/// Errors: as [`super::sums`]; unreadable rows are part of the inspection.
 pub fn inspect(inputs: &[String], options: &RunOptions<'_>) -> Result<Vec<Inspection>> {
     let hint = Plan::new(ChargeQuery::total())?.hint;
     let opened = open(inputs, options, &hint)?;
