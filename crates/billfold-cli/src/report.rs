@@ -13,6 +13,7 @@ use crate::args::report::{LookArgs, ReportArgs, ReportFormat, ShowWord};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::lookup;
+use crate::measured;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt::{self, ReceiptView};
@@ -111,6 +112,9 @@ pub(crate) fn format_of(asked: Option<ReportFormat>, output: Option<&str>) -> Re
 
 /// Runs the command.
 pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
+    if !args.measure.is_empty() {
+        return measured::run(args, io, reporter);
+    }
     let output = args.output.output.as_deref();
     let look = Look::resolve(&args.look, output)?;
     let mut notes = Vec::new();

@@ -3,8 +3,12 @@
 //! A report in the file is a table of the options of `billfold report`, by their names without the dashes;
 //! `[defaults]` stands under every report. What such an option means is decided where the command line
 //! is: the table becomes arguments, and these are parsed. Reports over the same inputs, with the same way
-//! of reading them, metric and clock, share one reading. Every file is written before the first takes its
-//! place, so that a run that fails leaves nothing new. Budgets are judged on exact sums.
+//! of reading them, metric and clock, share one reading; tables of measures and statements read by themselves.
+//! Every file is written before the first takes its place, so that a run that fails leaves nothing new. Budgets
+//! are judged on exact sums.
+//!
+//! A library is such a file that comes with the program; its inputs are those of the command line, and a
+//! report whose columns the bills do not have is left out, which is said.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,18 +21,21 @@ use billfold_core::dataset::{self, Outcome};
 use billfold_core::engine::Answer;
 use billfold_core::error::Printable;
 use billfold_core::money::{Amount, Currency, ExactSum};
-use billfold_core::query::ChargeQuery;
-use billfold_core::{Error, Result};
-use billfold_report::Report;
+use billfold_core::query::{ChargeQuery, Filter};
+use billfold_core::{Error, ErrorClass, Result};
 use billfold_report::pivot::{self, Pivot};
+use billfold_report::sql::Ask;
+use billfold_report::{Grid, Report};
 use clap::Parser as _;
 use toml::Value;
 
-use crate::args::report::{ReportArgs, RunArgs};
+use crate::args::report::{ReportArgs, ReportFormat, RunArgs};
 use crate::args::{Cli, Command};
 use crate::fault::{self, Exit, Reporter};
 use crate::io::Io;
+use crate::library::{self, Parameters};
 use crate::lookup;
+use crate::measured;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt;
@@ -36,6 +43,8 @@ use crate::report::Look;
 use crate::request;
 use crate::sink::{NewFile, Target};
 use crate::source;
+use crate::sql;
+use crate::tables::Bills;
 use crate::usage;
 
 /// A file of reports is a few pages of text.
@@ -44,11 +53,24 @@ const MAX_BYTES: u64 = 1 << 20;
 /// One report of the file.
 struct Named {
     name: String,
+    /// The question that it answers, in words.
+    words: Option<String>,
     args: ReportArgs,
     query: ChargeQuery,
+    kind: Asking,
     /// Standard output without any.
     outputs: Vec<(Look, Target)>,
     budgets: Vec<Budget>,
+}
+
+/// How a report is asked for.
+enum Asking {
+    /// Periods side by side, from a reading that reports share.
+    Pivot,
+    /// A table of measures.
+    Measures(Box<measured::Asked>),
+    /// A statement.
+    Statement(Box<Ask>),
 }
 
 /// What may be spent.
@@ -66,9 +88,18 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     let mut reports = read(args)?;
     if args.list {
         let names = |out: &mut (dyn std::io::Write + Send)| {
-            reports
-                .iter()
-                .try_for_each(|report| writeln!(out, "{}", Printable(&report.name)))
+            reports.iter().try_for_each(|report| match &report.words {
+                // The names of a file are for programs as well; what a library asks is for people.
+                Some(words) if args.library.is_some() => {
+                    writeln!(
+                        out,
+                        "{:32}  {}",
+                        Printable(&report.name).to_string(),
+                        Printable(words)
+                    )
+                }
+                _ => writeln!(out, "{}", Printable(&report.name)),
+            })
         };
         return crate::sink::to_stdout(io, names).map(|()| Exit::Done);
     }
@@ -86,19 +117,43 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     }
     let mut files: Vec<NewFile> = Vec::new();
     let mut failed = Vec::new();
+    let may_leave_out = args.library.is_some() && args.only.is_empty();
     while !reports.is_empty() {
+        if !matches!(reports[0].kind, Asking::Pivot) {
+            let mut report = reports.remove(0);
+            let made = make_alone(&mut report, io, reporter, &mut files);
+            left_out(made, &report.name, may_leave_out, io, reporter)?;
+            continue;
+        }
         let (together, rest): (Vec<Named>, Vec<Named>) = {
             let first = reports.remove(0);
             let key = reading(&first);
             let query = first.query.clone();
-            let (mut same, rest): (Vec<Named>, Vec<Named>) = reports
-                .into_iter()
-                .partition(|other| reading(other) == key && dataset::share_a_scan(&query, &other.query));
+            let (mut same, rest): (Vec<Named>, Vec<Named>) = reports.into_iter().partition(|other| {
+                matches!(other.kind, Asking::Pivot)
+                    && reading(other) == key
+                    && dataset::share_a_scan(&query, &other.query)
+            });
             same.insert(0, first);
             (same, rest)
         };
         reports = rest;
-        make(&together, io, reporter, &mut files, &mut failed)?;
+        if !may_leave_out {
+            make(&together, io, reporter, &mut files, &mut failed)?;
+            continue;
+        }
+        // One that cannot be asked must not take the others with it.
+        let made = make(&together, io, reporter, &mut files, &mut failed);
+        if let (Err(error), [_, _, ..]) = (&made, together.as_slice())
+            && is_not_there(error)
+        {
+            for report in together.chunks(1) {
+                let made = make(report, io, reporter, &mut files, &mut failed);
+                left_out(made, &report[0].name, true, io, reporter)?;
+            }
+        } else {
+            left_out(made, &together[0].name, true, io, reporter)?;
+        }
     }
     for file in files {
         file.finish()?;
@@ -110,6 +165,94 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
         reporter.note(io, "budget", line.clone());
     }
     Ok(Exit::CheckFailed)
+}
+
+/// Whether bills lack what a report asks for.
+fn is_not_there(error: &Error) -> bool {
+    error.kind().class() == ErrorClass::Usage || error.kind().code() == "schema.column"
+}
+
+/// Says which report of a library the bills have no columns for.
+fn left_out(made: Result<()>, name: &str, may: bool, io: &mut Io<'_>, reporter: Reporter) -> Result<()> {
+    match made {
+        Err(error) if may && is_not_there(&error) => {
+            reporter.note(io, "left out", format!("{name}: {error}"));
+            Ok(())
+        }
+        made => made,
+    }
+}
+
+/// Makes a report that has a reading of its own.
+fn make_alone(
+    report: &mut Named,
+    io: &mut Io<'_>,
+    reporter: Reporter,
+    files: &mut Vec<NewFile>,
+) -> Result<()> {
+    let bills = Bills {
+        source: &report.args.source,
+        lookups: &report.args.lookups,
+        exchange: &report.args.exchange,
+        allow_rejects: report.args.allow_rejects.as_deref(),
+    };
+    let (grids, receipt, warnings): (Vec<Grid>, _, _) = match &mut report.kind {
+        Asking::Pivot => return Err(Error::bug("a pivot that reads by itself")),
+        Asking::Measures(asked) => {
+            let answered = asked.table(&bills, io, reporter)?;
+            let grid = |(look, _): &(Look, Target)| measured::grid(&answered.value, look);
+            (
+                report.outputs.iter().map(grid).collect(),
+                answered.receipt,
+                answered.warnings,
+            )
+        }
+        Asking::Statement(ask) => {
+            let answered = sql::rows(ask, &bills, report.query.clone(), io, reporter)?;
+            let grid = |(look, _): &(Look, Target)| {
+                let mut grid = ask.run(&answered.value)?;
+                grid.name = look.style.title.clone().unwrap_or_default();
+                sql::round(&mut grid, look.style.places);
+                Ok(grid)
+            };
+            let grids = report.outputs.iter().map(grid).collect::<Result<_>>()?;
+            (grids, answered.receipt, answered.warnings)
+        }
+    };
+    for warning in &warnings {
+        reporter.warning(io, warning);
+    }
+    for (grid, (look, target)) in grids.iter().zip(&report.outputs) {
+        files.extend(output::write(target, io, |screen, out| {
+            output::render_grid(grid, look.format, look.csv, screen, out)?;
+            between_tables(look.format, target, out)
+        })?);
+    }
+    for line in receipt::brief(&receipt).into_iter().take(1) {
+        reporter.note(io, "receipt", line);
+    }
+    reporter.note(
+        io,
+        "report",
+        format!(
+            "{}: {} rows",
+            report.name,
+            grids.first().map_or(0, |grid| grid.rows.len())
+        ),
+    );
+    Ok(())
+}
+
+/// An empty line between tables on one screen.
+fn between_tables(
+    format: ReportFormat,
+    target: &Target,
+    out: &mut (dyn std::io::Write + Send),
+) -> Result<()> {
+    if *target == Target::Stdout && matches!(format, ReportFormat::Table | ReportFormat::Markdown) {
+        writeln!(out).map_err(|e| Error::io("standard output", &e))?;
+    }
+    Ok(())
 }
 
 /// How a report reads its bills; equal for reports that can share a reading.
@@ -221,7 +364,8 @@ fn write(
             csv: look.csv,
         };
         files.extend(output::write(target, io, |screen, out| {
-            output::render(&told, look.format, screen, out)
+            output::render(&told, look.format, screen, out)?;
+            between_tables(look.format, target, out)
         })?);
     }
     Ok(())
@@ -338,8 +482,14 @@ impl Budget {
 
 /// Reads the file and judges every report in it.
 fn read(args: &RunArgs) -> Result<Vec<Named>> {
-    let name: Arc<str> = args.config.as_str().into();
-    let text = text_of(&name)?;
+    let name: Arc<str> = match &args.library {
+        Some(library) => format!("library {library}").into(),
+        None => args.config.as_str().into(),
+    };
+    let text = match &args.library {
+        Some(library) => library::text(library)?.to_owned(),
+        None => text_of(&name)?,
+    };
     let mut tables: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         usage(format!("cannot be read: {}", Printable(e.message()))).in_source(&name)
     })?;
@@ -350,32 +500,82 @@ fn read(args: &RunArgs) -> Result<Vec<Named>> {
     };
     let defaults = table_of(tables.remove("defaults"), "[defaults]")?;
     let reports = table_of(tables.remove("report"), "[report]")?;
+    let parameters = table_of(tables.remove("parameters"), "[parameters]")?;
+    let parameters = Parameters::new(parameters, &args.param).map_err(|e| e.in_source(&name))?;
     if let Some(key) = tables.keys().next() {
         return Err(usage(format!("{} is not known here", Printable(key)))
             .in_source(&name)
-            .hint("a file of reports holds [defaults] and one [report.NAME] per report"));
+            .hint("a file of reports holds [defaults], [parameters] and one [report.NAME] per report"));
     }
     if reports.is_empty() {
         return Err(usage("names no report")
             .in_source(&name)
             .hint("write a table [report.NAME]"));
     }
-    if let Some(missing) = args.names.iter().find(|wanted| !reports.contains_key(*wanted)) {
+    let wanted = if args.library.is_some() {
+        &args.only
+    } else {
+        &args.names
+    };
+    if let Some(missing) = wanted.iter().find(|wanted| !reports.contains_key(*wanted)) {
         let known: Vec<&str> = reports.keys().map(String::as_str).collect();
         return Err(usage(format!("no report {}", Printable(missing)))
             .in_source(&name)
             .hint(format!("there are {}", known.join(", "))));
     }
-    let folder = Path::new(&args.config).parent().unwrap_or(Path::new(""));
+    let folder = match &args.library {
+        Some(_) => Path::new(""),
+        None => Path::new(&args.config).parent().unwrap_or(Path::new("")),
+    };
     reports
         .into_iter()
-        .filter(|(report, _)| args.names.is_empty() || args.names.contains(report))
+        .filter(|(report, _)| wanted.is_empty() || wanted.contains(report))
         .map(|(report, value)| {
             let mut options: BTreeMap<String, Value> = defaults.clone().into_iter().collect();
             options.extend(table_of(Some(value), &format!("[report.{report}]"))?);
+            if args.library.is_some() {
+                of_command_line(&report, &mut options, args);
+            }
+            for value in options.values_mut() {
+                parameters.fill(value).map_err(|e| e.in_source(&name))?;
+            }
             named(&report, options, folder, args).map_err(|e| e.in_source(&name))
         })
         .collect()
+}
+
+/// What the command line says of the reports of a library.
+fn of_command_line(report: &str, options: &mut BTreeMap<String, Value>, args: &RunArgs) {
+    let texts = |texts: &[String]| Value::Array(texts.iter().cloned().map(Value::String).collect());
+    // To list reports no bills are needed.
+    let inputs = if args.list && args.names.is_empty() {
+        vec!["-".to_owned()]
+    } else {
+        args.names.clone()
+    };
+    options.insert("inputs".to_owned(), texts(&inputs));
+    for (name, value) in [("period", &args.period), ("timezone", &args.timezone)] {
+        if let Some(value) = value {
+            options.insert(name.to_owned(), Value::String(value.clone()));
+        }
+    }
+    let format = args
+        .format
+        .and_then(|format| clap::ValueEnum::to_possible_value(&format));
+    let format = format.map_or_else(|| "table".to_owned(), |format| format.get_name().to_owned());
+    if let Some(folder) = &args.into {
+        let ending = match format.as_str() {
+            "table" => "txt",
+            "markdown" => "md",
+            other => other,
+        };
+        let path = Path::new(folder).join(format!("{report}.{ending}"));
+        options.insert(
+            "output".to_owned(),
+            Value::String(path.to_string_lossy().into_owned()),
+        );
+    }
+    options.insert("format".to_owned(), Value::String(format));
 }
 
 fn text_of(name: &Arc<str>) -> Result<String> {
@@ -397,6 +597,30 @@ fn text_of(name: &Arc<str>) -> Result<String> {
 
 /// Options whose values are paths, which start at the folder of the file.
 const PATHS: [&str; 3] = ["mapping", "lookup", "rates"];
+
+/// What a report by a statement may say beside it.
+const OF_STATEMENTS: [&str; 20] = [
+    "title",
+    "format",
+    "places",
+    "exact",
+    "csv",
+    "set",
+    "mapping",
+    "format-of",
+    "delimiter",
+    "encoding",
+    "allow-empty",
+    "delivery",
+    "max-expand",
+    "threads",
+    "allow-rejects",
+    "lookup",
+    "currency",
+    "rates",
+    "period",
+    "timezone",
+];
 
 /// One report: its table as arguments of `billfold report`, parsed.
 fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: &RunArgs) -> Result<Named> {
@@ -425,6 +649,21 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
             .collect::<Result<_>>()?,
         Some(_) => return Err(wrong("budget is no list of tables".to_owned())),
     };
+    let mut text_of = |key: &str| match options.remove(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(wrong(format!("{key} is no text"))),
+    };
+    let question = text_of("question")?;
+    // Where a question comes from is for who reads the file.
+    let _ = text_of("source")?;
+    let statement = text_of("sql")?;
+    if statement.is_some()
+        && let Some(key) = options.keys().find(|key| !OF_STATEMENTS.contains(&key.as_str()))
+    {
+        return Err(wrong(format!("{} means nothing beside sql", Printable(key)))
+            .hint("the statement says what to group, filter and order by"));
+    }
     let mut words: Vec<OsString> = vec!["billfold".into(), "report".into()];
     for (key, value) in options {
         if value == Value::Boolean(false) {
@@ -472,6 +711,25 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
     query.order = report.sort.parse()?;
     query.top = report.top;
     query.fill = report.fill;
+    let mut kind = match statement {
+        Some(statement) => Asking::Statement(Box::new(
+            Ask::parse(&statement).map_err(|e| wrong(e.to_string()))?,
+        )),
+        None if report.measure.is_empty() => Asking::Pivot,
+        None => Asking::Measures(Box::new(
+            measured::Asked::resolve(&report, &mut notes).map_err(|e| wrong(e.to_string()))?,
+        )),
+    };
+    if !budgets.is_empty() && !matches!(kind, Asking::Pivot) {
+        return Err(wrong("a budget is for costs by periods".to_owned())
+            .hint("give a report without measure and sql the budget"));
+    }
+    // Beside what a report filters by itself, never instead of it.
+    let also = Filter::parse_all(args.filter.iter().map(String::as_str))?.conditions;
+    match &mut kind {
+        Asking::Measures(asked) => asked.query_mut().filter.conditions.extend(also),
+        Asking::Pivot | Asking::Statement(_) => query.filter.conditions.extend(also),
+    }
     let paths: Vec<String> = if outputs.is_empty() {
         vec!["-".to_owned()]
     } else {
@@ -485,10 +743,18 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
             Ok((look, Target::new(&here(path), args.force || args.list)?))
         })
         .collect::<Result<_>>()?;
+    let title = report.look.title.as_deref();
+    let words = match (title, question) {
+        (Some(title), Some(question)) => Some(format!("{title}: {question}")),
+        (Some(words), None) => Some(words.to_owned()),
+        (None, question) => question,
+    };
     Ok(Named {
         name: name.to_owned(),
+        words,
         args: *report,
         query,
+        kind,
         outputs,
         budgets,
     })

@@ -252,6 +252,7 @@ impl Report {
             rows: rows.collect(),
             periods,
             columns,
+            remarks: Vec::new(),
         }
     }
 }
