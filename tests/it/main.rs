@@ -28,6 +28,7 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod analysis;
 mod api_laws;
 mod asked;
 mod carriers;

@@ -380,6 +380,12 @@ pub(crate) struct Ran {
 
 /// Runs the command in this process; `args` are separated by spaces, and `{}` is the path.
 pub(crate) fn command(args: &str, path: &str) -> Ran {
+    let all: Vec<String> = args.split(' ').map(|word| word.replace("{}", path)).collect();
+    words(&all.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Runs the command in this process with these arguments, which may hold spaces.
+pub(crate) fn words(args: &[&str]) -> Ran {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut io = billfold_cli::Io {
         stdout: Box::new(&mut stdout),
@@ -389,9 +395,8 @@ pub(crate) fn command(args: &str, path: &str) -> Ran {
         stderr_is_terminal: false,
         no_color: false,
     };
-    let words = format!("billfold {args}");
-    let words = words.split(' ').map(|word| word.replace("{}", path).into());
-    let exit = billfold_cli::main_with(words, &mut io);
+    let all = std::iter::once("billfold").chain(args.iter().copied());
+    let exit = billfold_cli::main_with(all.map(Into::into), &mut io);
     drop(io);
     Ran {
         exit,

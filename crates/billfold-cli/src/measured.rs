@@ -11,6 +11,7 @@ use billfold_report::{Cell, Column, Grid, GridRow, Kind, RowKind};
 use crate::args::report::ReportArgs;
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
+use crate::lookup;
 use crate::output::report as output;
 use crate::receipt::{self, ReceiptView};
 use crate::report::Look;
@@ -29,12 +30,6 @@ pub(crate) struct Asked {
 impl Asked {
     /// Judges the arguments. Errors: usage.
     pub(crate) fn resolve(args: &ReportArgs, notes: &mut Vec<String>) -> Result<Asked> {
-        if args.exchange.rates.is_some() {
-            return Err(usage(
-                "measures stay in the currencies of their charges; --currency converts one cost",
-            )
-            .hint("leave --measure out, or --currency"));
-        }
         let parsed: Vec<Measure> = args
             .measure
             .iter()
@@ -63,7 +58,8 @@ impl Asked {
         reporter: Reporter,
     ) -> Result<Answered<Measured>> {
         let facts = self.measures.facts(&self.query)?;
-        let options = bills.options(self.query.zone, io, reporter)?;
+        let mut options = bills.options(self.query.zone, io, reporter)?;
+        options.exchange = lookup::exchange(bills.exchange)?;
         let answered = Files::new(bills.source.paths.clone(), options).facts(&facts)?;
         Ok(Answered {
             value: self.measures.table(&answered.value)?,

@@ -311,3 +311,185 @@ fn product(sum: &ExactSum, by: Amount) -> std::result::Result<ExactSum, SumOverf
     let scale = scale.checked_add(by.scale()).ok_or(SumOverflow)?;
     ExactSum::from_parts(value, scale).ok_or(SumOverflow)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Calendar, Tz, Window};
+    use proptest::prelude::*;
+
+    fn amount(text: &str) -> Amount {
+        Amount::parse(text.as_bytes()).unwrap()
+    }
+
+    fn thresholds() -> Thresholds {
+        Thresholds {
+            baseline: Baseline::Trailing(14),
+            min_history: 7,
+            factor: amount("3.5"),
+            min_amount: amount("1"),
+            min_percent: amount("25"),
+            is_closed: true,
+        }
+    }
+
+    /// Days from 2024-01-01, a Monday; "." is a day without a charge.
+    fn days(costs: &[&str]) -> SeriesSet {
+        let calendar = Calendar::new(Tz::UTC, Granularity::Daily);
+        let day = 86_400_000_000;
+        let start = 19_723 * day;
+        let window = Window {
+            start: Some(start),
+            end: Some(start + day * i64::try_from(costs.len()).unwrap()),
+        };
+        SeriesSet {
+            key_names: vec!["service_name".to_owned()],
+            calendar,
+            periods: calendar.periods_in(&window).unwrap(),
+            series: vec![Series {
+                currency: Currency::parse(b"USD").unwrap(),
+                keys: vec!["a".to_owned()],
+                is_others: false,
+                cells: costs
+                    .iter()
+                    .map(|cost| (*cost != ".").then(|| ExactSum::from(amount(cost))))
+                    .collect(),
+            }],
+            overlaps: false,
+        }
+    }
+
+    fn shown(found: &Anomalies) -> Vec<String> {
+        let text = |n: Option<ExactSum>| n.map_or("-".to_owned(), |n| n.to_string());
+        found
+            .found
+            .iter()
+            .map(|a| {
+                format!(
+                    "{} {} {} for {} ({}%, {})",
+                    a.period.label,
+                    a.kind.as_str(),
+                    a.actual,
+                    a.expected,
+                    text(a.percent),
+                    text(a.score)
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_planted_spike_and_a_planted_hole_are_found_and_nothing_else() {
+        let mut costs = vec!["10", "11", "9", "10", "11", "9", "10", "11", "9", "10"];
+        assert_eq!(shown(&find(&days(&costs), &thresholds()).unwrap()), [""; 0]);
+        costs[8] = "60";
+        costs.extend(["10.5", "1", "10"]);
+        let found = find(&days(&costs), &thresholds()).unwrap();
+        assert_eq!(
+            shown(&found),
+            [
+                "2024-01-09 high 60 for 10 (500%, 33.72)",
+                "2024-01-12 low 1 for 10 (-90%, 6.07)"
+            ]
+        );
+        assert_eq!((found.n_judged, found.n_unjudged), (6, 7));
+    }
+
+    #[test]
+    fn thresholds_of_money_and_percent_hold_each_by_itself() {
+        let costs = ["10", "10", "10", "10", "10", "10", "10", "13"];
+        let with = |min_amount, min_percent| Thresholds {
+            min_amount: amount(min_amount),
+            min_percent: amount(min_percent),
+            ..thresholds()
+        };
+        assert_eq!(
+            shown(&find(&days(&costs), &with("3", "30")).unwrap()),
+            ["2024-01-08 high 13 for 10 (30%, -)"]
+        );
+        assert_eq!(find(&days(&costs), &with("3.01", "30")).unwrap().found, []);
+        assert_eq!(find(&days(&costs), &with("3", "30.01")).unwrap().found, []);
+    }
+
+    #[test]
+    fn a_group_that_comes_late_is_new_and_one_that_ends_is_gone() {
+        let costs = [
+            ".", ".", ".", ".", ".", ".", ".", "5", "5", "5", "5", "5", "5", "5", ".", ".",
+        ];
+        assert_eq!(
+            shown(&find(&days(&costs), &thresholds()).unwrap()),
+            [
+                "2024-01-08 new 5 for 0 (-%, -)",
+                "2024-01-15 gone 0 for 5 (-100%, -)"
+            ]
+        );
+        // In the first days of a bill everything is new, and nothing is said of it.
+        let found = find(&days(&[".", "5", "5"]), &thresholds()).unwrap();
+        assert_eq!(found.found, []);
+    }
+
+    #[test]
+    fn the_last_period_is_not_low_while_it_may_be_open() {
+        let costs = ["10", "10", "10", "10", "10", "10", "10", "1"];
+        assert_eq!(find(&days(&costs), &thresholds()).unwrap().found.len(), 1);
+        let open = Thresholds {
+            is_closed: false,
+            ..thresholds()
+        };
+        assert_eq!(find(&days(&costs), &open).unwrap().found, []);
+        let costs = ["10", "10", "10", "10", "10", "10", "10", "100"];
+        assert_eq!(find(&days(&costs), &open).unwrap().found.len(), 1);
+    }
+
+    #[test]
+    fn mondays_are_compared_with_mondays() {
+        // Weekends are cheap; a dear Sunday is no dearer than a Monday.
+        let week = ["100", "101", "99", "100", "100", "10", "10"];
+        let mut costs: Vec<&str> = week.iter().copied().cycle().take(42).collect();
+        costs[41] = "100";
+        let weekday = Thresholds {
+            baseline: Baseline::Weekday(8),
+            min_history: 4,
+            ..thresholds()
+        };
+        assert_eq!(
+            shown(&find(&days(&costs), &weekday).unwrap()),
+            ["2024-02-11 high 100 for 10 (900%, -)"]
+        );
+        costs[41] = "10";
+        assert_eq!(find(&days(&costs), &weekday).unwrap().found, []);
+    }
+
+    #[test]
+    fn thresholds_that_can_never_hold_are_refused() {
+        let short = Thresholds {
+            baseline: Baseline::Trailing(3),
+            ..thresholds()
+        };
+        assert!(find(&days(&["1"]), &short).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_cost_that_never_changes_is_never_odd(cost in 1i64..1_000_000, n in 1usize..60) {
+            let text = cost.to_string();
+            let costs = vec![text.as_str(); n];
+            prop_assert_eq!(find(&days(&costs), &thresholds()).unwrap().found, []);
+        }
+
+        #[test]
+        fn a_scale_for_all_costs_changes_no_judgement(costs in prop::collection::vec(0i64..1000, 8..40)) {
+            let all = |factor: i64| {
+                let texts: Vec<String> = costs.iter().map(|cost| (cost * factor).to_string()).collect();
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                let any_amount = Thresholds { min_amount: amount("0"), ..thresholds() };
+                let found = find(&days(&texts), &any_amount).unwrap();
+                found.found.into_iter().map(|a| (a.period.label, a.kind, a.score)).collect::<Vec<_>>()
+            };
+            let (mut one, mut seven) = (all(1), all(7));
+            one.sort();
+            seven.sort();
+            prop_assert_eq!(one, seven);
+        }
+    }
+}

@@ -381,3 +381,167 @@ impl Test {
 fn magnitude(sum: &ExactSum) -> ExactSum {
     if *sum < ExactSum::ZERO { -*sum } else { *sum }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Tz, Window};
+    use proptest::prelude::*;
+
+    const DAY: i64 = 86_400_000_000;
+    /// 2024-01-01, a Monday.
+    const START: i64 = 19_723 * DAY;
+
+    fn set(costs: &[Option<i64>]) -> SeriesSet {
+        let calendar = Calendar::new(Tz::UTC, Granularity::Daily);
+        let window = Window {
+            start: Some(START),
+            end: Some(START + DAY * i64::try_from(costs.len()).unwrap()),
+        };
+        SeriesSet {
+            key_names: vec!["service_name".to_owned()],
+            calendar,
+            periods: calendar.periods_in(&window).unwrap(),
+            series: vec![Series {
+                currency: Currency::parse(b"USD").unwrap(),
+                keys: vec!["a".to_owned()],
+                is_others: false,
+                cells: costs
+                    .iter()
+                    .map(|cost| cost.map(|n| ExactSum::from(Amount::new(n.into(), 0).unwrap())))
+                    .collect(),
+            }],
+            overlaps: false,
+        }
+    }
+
+    const ONE: Horizon = Horizon {
+        method: Method::Median,
+        weeks: 4,
+        months: 1,
+        as_of: None,
+    };
+
+    fn shown(rows: &[ForecastRow]) -> Vec<String> {
+        let error = |n: Option<ExactSum>| n.map_or("-".to_owned(), |n| n.to_string());
+        rows.iter()
+            .map(|r| {
+                format!(
+                    "{} {} + {} = {} ({})",
+                    r.month,
+                    r.actual,
+                    r.rest,
+                    r.total,
+                    error(r.error)
+                )
+            })
+            .collect()
+    }
+
+    /// Ten on working days, one on weekends.
+    fn weekly(n: usize) -> Vec<Option<i64>> {
+        (0..n).map(|day| Some(if day % 7 < 5 { 10 } else { 1 })).collect()
+    }
+
+    #[test]
+    fn a_weekly_rhythm_goes_on_and_was_right_before() {
+        // January and 9 days of February; the 9th is its Friday.
+        let made = forecast(&set(&weekly(40)), &Horizon { months: 2, ..ONE }).unwrap();
+        // February 2024 has 21 working days and 8 others, March 21 and 10.
+        assert_eq!(made.from, "2024-02-09");
+        assert_eq!(
+            shown(&made.rows),
+            ["2024-02 62 + 156 = 218 (0)", "2024-03 0 + 220 = 220 (0)"]
+        );
+        assert_eq!(made.tested, ["2024-01"]);
+        assert_eq!(shown(&made.totals), shown(&made.rows));
+    }
+
+    #[test]
+    fn one_great_purchase_moves_the_mean_and_not_the_median() {
+        let mut costs = weekly(31 + 8);
+        costs[33] = Some(1000);
+        let median = forecast(&set(&costs), &ONE).unwrap();
+        let mean = forecast(
+            &set(&costs),
+            &Horizon {
+                method: Method::Mean,
+                ..ONE
+            },
+        )
+        .unwrap();
+        assert!(median.rows[0].rest < mean.rows[0].rest);
+        assert_eq!(median.rows[0].actual, mean.rows[0].actual);
+    }
+
+    #[test]
+    fn the_last_day_counts_as_the_greater_of_cost_and_forecast_unless_it_is_closed() {
+        // 2024-01-31, a Wednesday, has cost 4 of its 10 so far, or 30 already.
+        for (so_far, rest) in [(4, "10"), (30, "30")] {
+            let mut costs = weekly(31);
+            costs[30] = Some(so_far);
+            assert_eq!(
+                forecast(&set(&costs), &ONE).unwrap().rows[0].rest.to_string(),
+                rest
+            );
+        }
+        let mut costs = weekly(31);
+        costs[30] = Some(4);
+        let closed = Horizon {
+            as_of: Some(START + 31 * DAY),
+            ..ONE
+        };
+        let made = forecast(&set(&costs), &closed).unwrap();
+        assert_eq!(made.rows[0].month, "2024-02");
+        assert_eq!(made.rows[0].actual, ExactSum::ZERO);
+    }
+
+    #[test]
+    fn a_bill_of_a_few_days_has_a_forecast_and_no_error() {
+        let made = forecast(&set(&[Some(10), Some(10), Some(10)]), &ONE).unwrap();
+        assert_eq!(shown(&made.rows), ["2024-01 20 + 290 = 310 (-)"]);
+        assert!(forecast(&set(&[]), &ONE).unwrap().rows.is_empty());
+        let before = Horizon {
+            as_of: Some(START - DAY),
+            ..ONE
+        };
+        assert!(forecast(&set(&[Some(1)]), &before).is_err());
+    }
+
+    #[test]
+    fn the_error_is_the_difference_over_what_it_came_to() {
+        // January costs 10 a day, of which the first 14 days know nothing of the 20 of the last days.
+        let mut costs: Vec<Option<i64>> = vec![Some(10); 31 + 15];
+        for cost in &mut costs[24..31] {
+            *cost = Some(20);
+        }
+        let made = forecast(&set(&costs), &ONE).unwrap();
+        // 310 forecast, 380 came: 70 of 380.
+        assert_eq!(made.rows[0].error.unwrap().to_string(), "18.42");
+    }
+
+    proptest! {
+        #[test]
+        fn a_month_is_its_parts_and_a_constant_goes_on(cost in -1000i64..1000, n in 1usize..100, months in 1usize..4) {
+            let made = forecast(&set(&vec![Some(cost); n]), &Horizon { months, ..ONE }).unwrap();
+            let mut all = ExactSum::ZERO;
+            for row in &made.rows {
+                let mut sum = row.actual;
+                sum.add(&row.rest).unwrap();
+                prop_assert_eq!(sum, row.total);
+                all.add(&row.total).unwrap();
+            }
+            prop_assert_eq!(made.rows.len(), months);
+            // Whole months of the constant, as the bill begins with a month.
+            let is_whole = |row: &ForecastRow| {
+                [28, 29, 30, 31]
+                    .iter()
+                    .any(|d| row.total == ExactSum::from(Amount::new(i128::from(cost * d), 0).unwrap()))
+            };
+            let whole = made.rows.iter().all(is_whole);
+            prop_assert!(whole || n < 2);
+            let right = made.rows.iter().all(|row| row.error.is_none_or(|e| e.is_zero()));
+            prop_assert!(right);
+        }
+    }
+}

@@ -380,3 +380,129 @@ fn count(n: u64) -> ExactSum {
         .map(ExactSum::from)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::{FactGroup, MeasureSum};
+    use crate::money::Totals;
+    use crate::time::Window;
+
+    fn exact(text: &str) -> ExactSum {
+        ExactSum::from(Amount::parse(text.as_bytes()).unwrap())
+    }
+
+    fn usd() -> Currency {
+        Currency::parse(b"USD").unwrap()
+    }
+
+    /// Groups as `keys cost charges list n_list`, asked with these measures by `service_name`.
+    fn measured(measures: &[&str], groups: &[(&[&str], &str, u64, &str, u64)]) -> Measured {
+        let mut query = ChargeQuery::total();
+        query.by = crate::query::Dimension::parse_list("service_name").unwrap();
+        let parsed = measures.iter().map(|text| Measure::parse(text).unwrap());
+        let mut asked = MeasuredQuery::new(parsed.collect(), &mut query).unwrap();
+        let facts_query = asked.facts(&query).unwrap();
+        let total = || Period {
+            start: Window::ALL.start,
+            end: Window::ALL.end,
+            label: "total".to_owned(),
+        };
+        let group = |(keys, cost, charges, list, n_list): &(&[&str], &str, u64, &str, u64)| FactGroup {
+            keys: keys.iter().map(|key| Arc::from(*key)).collect(),
+            period: total(),
+            currency: usd(),
+            cost: exact(cost),
+            measures: facts_query
+                .measures
+                .iter()
+                .map(|_| MeasureSum {
+                    sum: exact(list),
+                    n_values: *n_list,
+                    latest: None,
+                })
+                .collect(),
+            first_start: 5,
+            last_end: 9,
+            attributes: Vec::new(),
+            charges: *charges,
+        };
+        asked
+            .table(&Facts {
+                query: facts_query.clone(),
+                groups: groups.iter().map(group).collect(),
+                n_groups: groups.len() as u64,
+                totals: Totals::default(),
+                measures: Vec::new(),
+                n_charges: 0,
+            })
+            .unwrap()
+    }
+
+    fn shown(row: &MeasuredRow) -> String {
+        let values = row.values.iter().map(|value| match value {
+            Value::Empty => "-".to_owned(),
+            Value::Sum(n) | Value::Ratio(n) => n.to_string(),
+            Value::Percent(n) => format!("{n}%"),
+            Value::Count(n) => format!("#{n}"),
+            Value::Instant(at) => format!("@{at}"),
+        });
+        values.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_ratio_of_a_total_is_that_of_the_totals() {
+        let table = measured(
+            &[
+                "cost",
+                "list_cost",
+                "saved=(list_cost-cost)/list_cost%",
+                "charges",
+                "last_end",
+            ],
+            &[(&["a"], "1", 1, "3", 1), (&["b"], "1", 1, "1", 1)],
+        );
+        assert_eq!(shown(&table.rows[0]), "1 3 66.67% #1 @9");
+        assert_eq!(shown(&table.rows[1]), "1 1 0% #1 @9");
+        assert_eq!(shown(&table.totals[0]), "2 4 50% #2 @9");
+    }
+
+    #[test]
+    fn a_condition_counts_the_charges_that_pass_it_and_hides_its_dimension() {
+        let table = measured(
+            &[
+                "cost",
+                "tagged=cost[tag:team!=]",
+                "part=cost[tag:team!=]/cost%",
+                "charges[tag:team=x]",
+            ],
+            &[
+                (&["a", "x"], "1", 1, "0", 0),
+                (&["a", "y"], "1", 2, "0", 0),
+                (&["a", ""], "6", 3, "0", 0),
+                (&["b", ""], "1", 1, "0", 0),
+            ],
+        );
+        assert_eq!(table.key_names, ["service_name"]);
+        assert_eq!(shown(&table.rows[0]), "8 2 25% #1");
+        assert_eq!(shown(&table.rows[1]), "1 0 0% #0");
+    }
+
+    #[test]
+    fn what_no_charge_has_is_no_number_and_nothing_is_divided_by_zero() {
+        let table = measured(
+            &[
+                "list_cost",
+                "list_cost-cost",
+                "x=cost/list_cost",
+                "y=cost/charges",
+            ],
+            &[(&["a"], "1", 3, "0", 0), (&["b"], "1", 2, "0", 2)],
+        );
+        assert_eq!(shown(&table.rows[0]), "- - - 0.333333");
+        assert_eq!(shown(&table.rows[1]), "0 -1 - 0.5");
+        assert_eq!(table.gaps, [("list_cost".to_owned(), 3, 5)]);
+    }
+}
