@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use billfold_api::{Settings, end_of_data};
 use billfold_core::dataset::Charges;
 use billfold_core::ingest::source::expand;
 use billfold_core::{Error, Result};
@@ -60,6 +61,9 @@ pub fn version_of_files(inputs: &[String]) -> Result<String> {
 pub(crate) struct Snapshot {
     /// What answers.
     pub(crate) charges: Arc<dyn Charges + Send + Sync>,
+    /// How it answers: the settings of the server, with the end of these charges for the present where they
+    /// name none.
+    pub(crate) settings: Settings,
     /// How many charges there are.
     pub(crate) n_charges: u64,
     /// Counts up from 1.
@@ -72,6 +76,7 @@ pub(crate) struct Snapshot {
 /// The snapshot in use, and how the last attempt at another one went.
 pub(crate) struct Shelf {
     bills: Arc<dyn Bills>,
+    settings: Settings,
     current: RwLock<Arc<Snapshot>>,
     reloading: Mutex<Attempts>,
     told: Mutex<Told>,
@@ -111,10 +116,11 @@ pub(crate) enum Looked {
 
 impl Shelf {
     /// Reads the bills for the first time.
-    pub(crate) fn open(bills: Arc<dyn Bills>) -> Result<(Shelf, Vec<String>)> {
+    pub(crate) fn open(bills: Arc<dyn Bills>, settings: Settings) -> Result<(Shelf, Vec<String>)> {
         let (loaded, version) = read(&*bills)?;
         let warnings = loaded.warnings;
         let snapshot = Snapshot {
+            settings: at_the_end(&settings, &*loaded.charges)?,
             charges: loaded.charges,
             n_charges: loaded.n_charges,
             generation: 1,
@@ -123,6 +129,7 @@ impl Shelf {
         };
         let shelf = Shelf {
             bills,
+            settings,
             current: RwLock::new(Arc::new(snapshot)),
             reloading: Mutex::default(),
             told: Mutex::default(),
@@ -179,9 +186,14 @@ impl Shelf {
 
     fn replace(&self, attempts: &mut Attempts) -> Looked {
         let start = Instant::now();
-        match read(&*self.bills) {
-            Ok((loaded, version)) => {
+        let read = read(&*self.bills).and_then(|(loaded, version)| {
+            let settings = at_the_end(&self.settings, &*loaded.charges)?;
+            Ok((loaded, version, settings))
+        });
+        match read {
+            Ok((loaded, version, settings)) => {
                 let snapshot = Snapshot {
+                    settings,
                     charges: loaded.charges,
                     n_charges: loaded.n_charges,
                     generation: self.current().generation + 1,
@@ -217,6 +229,15 @@ impl Shelf {
         told.failure = Some(error.kind().code());
         Looked::Failed(error)
     }
+}
+
+/// The settings with the end of the charges for the present, where they name none.
+fn at_the_end(settings: &Settings, charges: &dyn Charges) -> Result<Settings> {
+    let mut settings = settings.clone();
+    if settings.as_of.is_none() {
+        settings.as_of = end_of_data(charges, &settings)?;
+    }
+    Ok(settings)
 }
 
 /// Reads the bills as they are at one time.
