@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
-use billfold_api::{Settings, end_of_data};
+use billfold_api::Settings;
 use billfold_core::dataset::Charges;
 use billfold_core::ingest::source::expand;
 use billfold_core::{Error, Result};
@@ -61,8 +61,7 @@ pub fn version_of_files(inputs: &[String]) -> Result<String> {
 pub(crate) struct Snapshot {
     /// What answers.
     pub(crate) charges: Arc<dyn Charges + Send + Sync>,
-    /// How it answers: the settings of the server, with the end of these charges for the present where they
-    /// name none.
+    /// How it answers: the settings of the server, with room for what is found out about these charges.
     pub(crate) settings: Settings,
     /// How many charges there are.
     pub(crate) n_charges: u64,
@@ -120,7 +119,7 @@ impl Shelf {
         let (loaded, version) = read(&*bills)?;
         let warnings = loaded.warnings;
         let snapshot = Snapshot {
-            settings: at_the_end(&settings, &*loaded.charges)?,
+            settings: of_its_own(&settings),
             charges: loaded.charges,
             n_charges: loaded.n_charges,
             generation: 1,
@@ -186,14 +185,10 @@ impl Shelf {
 
     fn replace(&self, attempts: &mut Attempts) -> Looked {
         let start = Instant::now();
-        let read = read(&*self.bills).and_then(|(loaded, version)| {
-            let settings = at_the_end(&self.settings, &*loaded.charges)?;
-            Ok((loaded, version, settings))
-        });
-        match read {
-            Ok((loaded, version, settings)) => {
+        match read(&*self.bills) {
+            Ok((loaded, version)) => {
                 let snapshot = Snapshot {
-                    settings,
+                    settings: of_its_own(&self.settings),
                     charges: loaded.charges,
                     n_charges: loaded.n_charges,
                     generation: self.current().generation + 1,
@@ -231,13 +226,12 @@ impl Shelf {
     }
 }
 
-/// The settings with the end of the charges for the present, where they name none.
-fn at_the_end(settings: &Settings, charges: &dyn Charges) -> Result<Settings> {
-    let mut settings = settings.clone();
-    if settings.as_of.is_none() {
-        settings.as_of = end_of_data(charges, &settings)?;
+/// The settings for one snapshot: its charges never change, so that their end is found once.
+fn of_its_own(settings: &Settings) -> Settings {
+    Settings {
+        found: Some(Arc::default()),
+        ..settings.clone()
     }
-    Ok(settings)
 }
 
 /// Reads the bills as they are at one time.
