@@ -93,28 +93,42 @@ fn m03_unsigned_wrong_and_unknown_are_refused_and_told_alike() {
     );
     assert_eq!(ask(&whole.replace(ID, "NOBODY")), wrong);
     let (head, signature) = whole.rsplit_once('=').unwrap();
-    assert_eq!(ask(&format!("{head}={}", &signature[..10])), wrong);
+    // Cut anywhere but inside an escape, which would be another fault with a word of its own.
+    let short = &signature.replace('%', "A")[..10];
+    assert_eq!(ask(&format!("{head}={short}")), wrong);
+    let broken = ask(&format!("{head}={short}%2"));
+    assert!(
+        broken.contains("\"ret_code\":1200") && broken.contains("percent-encoding"),
+        "{broken}"
+    );
     assert_eq!(ask(&format!("{head}={}", signature.to_lowercase())), wrong);
     assert!(ask(&format!("{head}=")).contains("\"ret_code\":1200"));
     assert!(ask(UNSIGNED_SUMS).contains("\"ret_code\":1200"));
-    // And the same work is done for both, so that the time tells nothing. The median of many, generously.
-    let time = |target: &str| {
-        let mut times: Vec<Duration> = (0..30)
-            .map(|_| {
+    // And the same work is done for both, so that the time tells nothing: asked in turns, so that what else runs on the
+    // machine slows both alike; generously, and three times before it counts.
+    let (unknown, known) = (whole.replace(ID, "NOBODY"), signed(SUMS, "guess"));
+    let medians = || {
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..30 {
+            for (target, times) in [&unknown, &known].into_iter().zip(&mut times) {
                 let start = Instant::now();
                 ask(target);
-                start.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        times[times.len() / 2]
+                times.push(start.elapsed());
+            }
+        }
+        times.map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        })
     };
-    let (unknown, known) = (time(&whole.replace(ID, "NOBODY")), time(&signed(SUMS, "guess")));
     let close = |a: Duration, b: Duration| a < b * 4 + Duration::from_millis(25);
-    assert!(
-        close(unknown, known) && close(known, unknown),
-        "{unknown:?} {known:?}"
-    );
+    let mut seen = Vec::new();
+    let alike = (0..3).any(|_| {
+        let [unknown, known] = medians();
+        seen.push((unknown, known));
+        close(unknown, known) && close(known, unknown)
+    });
+    assert!(alike, "{seen:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "report")]
 pub(crate) mod analysis;
+mod answers;
 mod api;
 #[cfg(feature = "report")]
 pub(crate) mod report;
@@ -16,6 +17,7 @@ use std::sync::LazyLock;
 use billfold_core::time::TZDB_VERSION;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use answers::AnswerArgs;
 use api::{API_HELP, API_USAGE};
 pub(crate) use api::{ApiArgs, WireDialect};
 
@@ -169,7 +171,7 @@ pub(crate) struct SourceArgs {
 }
 
 /// Tables that add dimensions to the charges.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LookupArgs {
     /// Dimensions from a table of yours (CSV, JSON or Parquet), keyed by resource_id, user_id, project_id, …;
     /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)

@@ -18,6 +18,7 @@
 
 #[cfg(feature = "report")]
 mod anomalies;
+mod answers;
 mod api;
 mod args;
 mod check;

@@ -112,7 +112,7 @@ pub fn forecast(set: &SeriesSet, horizon: &Horizon) -> Result<Forecast> {
     let mut totals: BTreeMap<(Currency, usize), ForecastRow> = BTreeMap::new();
     let mut tests: BTreeMap<Currency, Vec<(ExactSum, ExactSum)>> = BTreeMap::new();
     for series in &set.series {
-        let own = Test::of(series, &past, &days, horizon).map_err(overflow)?;
+        let own = Test::of(series, &past, horizon).map_err(overflow)?;
         let of_currency = tests
             .entry(series.currency)
             .or_insert_with(|| vec![Default::default(); past.len()]);
@@ -122,9 +122,7 @@ pub fn forecast(set: &SeriesSet, horizon: &Horizon) -> Result<Forecast> {
         }
         let error = own.error().map_err(overflow)?;
         for (nth, month) in months.iter().enumerate() {
-            let (actual, rest) = days
-                .month(series, month, days.as_of, horizon, true)
-                .map_err(overflow)?;
+            let (actual, rest) = month.costs(series, days.as_of, horizon, true).map_err(overflow)?;
             let row = row(series, &month.label, actual, rest, error).map_err(overflow)?;
             let total = totals
                 .entry((series.currency, nth))
@@ -271,12 +269,13 @@ impl Days {
             end: day(bounds.end),
         }
     }
+}
 
-    /// What a month's days before `cut` cost, and what those from it on are expected to.
-    fn month(
+impl MonthDays {
+    /// What its days before `cut` cost, and what those from it on are expected to.
+    fn costs(
         &self,
         series: &Series,
-        month: &MonthDays,
         cut: usize,
         horizon: &Horizon,
         with_open_day: bool,
@@ -284,7 +283,7 @@ impl Days {
         let (mut actual, mut rest) = (ExactSum::ZERO, ExactSum::ZERO);
         // A weekday has one expectation, whichever its week.
         let mut by_weekday: [Option<ExactSum>; WEEK] = [None; WEEK];
-        for day in month.start.max(0)..month.end {
+        for day in self.start.max(0)..self.end {
             let Ok(day) = usize::try_from(day) else { continue };
             if day < cut {
                 actual.add(&series.cost(day))?;
@@ -350,14 +349,13 @@ impl Test {
     fn of(
         series: &Series,
         past: &[(MonthDays, usize)],
-        days: &Days,
         horizon: &Horizon,
     ) -> std::result::Result<Test, SumOverflow> {
         let one = |(month, cut): &(MonthDays, usize)| {
-            let (mut forecast, rest) = days.month(series, month, *cut, horizon, false)?;
+            let (mut forecast, rest) = month.costs(series, *cut, horizon, false)?;
             forecast.add(&rest)?;
             let end = usize::try_from(month.end).unwrap_or(0);
-            let (actual, _) = days.month(series, month, end, horizon, false)?;
+            let (actual, _) = month.costs(series, end, horizon, false)?;
             Ok((forecast, actual))
         };
         past.iter()

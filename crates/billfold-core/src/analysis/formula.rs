@@ -237,7 +237,7 @@ impl Reader<'_> {
         }
         let end = self
             .rest
-            .find(|c: char| matches!(c, '+' | '-' | '/' | '(' | ')' | '[' | ']' | '%' | '"' | '='))
+            .find(['+', '-', '/', '(', ')', '[', ']', '%', '"', '='])
             .unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         let name = name.trim();

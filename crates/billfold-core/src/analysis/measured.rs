@@ -280,9 +280,7 @@ impl MeasuredQuery {
                     let counts = terms.iter().all(|term| term.column == TermColumn::Charges);
                     match take(terms).map_err(overflow)? {
                         None => Value::Empty,
-                        Some(sum) if counts => {
-                            Value::Count(sum.to_amount().map_or(0, |amount| amount.mantissa()))
-                        }
+                        Some(sum) if counts => Value::Count(sum.to_amount().map_or(0, Amount::mantissa)),
                         Some(sum) => Value::Sum(sum),
                     }
                 }
