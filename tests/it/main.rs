@@ -60,6 +60,7 @@ mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod page_look;
 mod pages;
 mod projects;
 mod reports;

@@ -10,6 +10,9 @@
 //! * `gone`, where it is the period after the group's last charge, more than half of `H` had a charge and
 //!   `|m| ≥ min_amount`.
 //!
+//! Where half of `H` or more has no charge, the group is a sporadic one: then `H` is the costs of those of its
+//! periods that have a charge, and periods without one are not judged.
+//!
 //! A period with fewer than `min_history` costs in `H` is not judged. The last period of a bill may still be
 //! open: unless it is said to be closed it can be `high` or `new`, never `low` or `gone`.
 //!
@@ -181,7 +184,16 @@ fn judge_series(
             }
             continue;
         }
-        let history = history_of(series, first, at, thresholds.baseline);
+        let mut history = history_of(series, first, at, thresholds.baseline);
+        let has_charge = |at: &usize| series.cells.get(*at).is_some_and(Option::is_some);
+        let n_charged = history.iter().filter(|at| has_charge(at)).count();
+        if n_charged * 2 <= history.len() && history.len() >= thresholds.min_history {
+            // Nothing is odd about one more day without a charge.
+            if !has_charge(&at) {
+                continue;
+            }
+            history.retain(has_charge);
+        }
         if history.len() < thresholds.min_history {
             into.n_unjudged += 1;
             continue;
@@ -195,9 +207,8 @@ fn judge_series(
             .collect::<std::result::Result<Vec<_>, _>>()?;
         let spread = median(&distances)?.unwrap_or_default();
         if at > last {
-            let charged = history.iter().filter(|at| series.cells[**at].is_some()).count();
-            let is_regular = charged * 2 > history.len();
-            let is_gone = !is_open && is_regular && magnitude(&expected) >= min_amount && !expected.is_zero();
+            // What is sporadic never came so far: its days without a charge are not judged.
+            let is_gone = !is_open && magnitude(&expected) >= min_amount && !expected.is_zero();
             if is_gone {
                 tell(Kind::Gone, expected, Some(spread), history.len())?;
             }
@@ -426,6 +437,24 @@ mod tests {
         // In the first days of a bill everything is new, and nothing is said of it.
         let found = find(&days(&[".", "5", "5"]), &thresholds()).unwrap();
         assert_eq!(found.found, []);
+    }
+
+    #[test]
+    fn a_sporadic_cost_is_compared_with_those_before_it_and_not_with_nothing() {
+        let mut costs = [".", ".", "50"].repeat(14);
+        costs[41] = "200";
+        let wide = Thresholds {
+            baseline: Baseline::Trailing(28),
+            ..thresholds()
+        };
+        let all = [vec!["50"], costs.clone()].concat();
+        assert_eq!(
+            shown(&find(&days(&all), &wide).unwrap()),
+            ["2024-02-12 high 200 for 50 (300%, -)"]
+        );
+        // Its end is no news either.
+        let all = [vec!["50"], costs[..41].to_vec(), vec!["."; 20]].concat();
+        assert_eq!(find(&days(&all), &wide).unwrap().found, []);
     }
 
     #[test]

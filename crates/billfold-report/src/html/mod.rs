@@ -61,11 +61,14 @@ pub fn write_grid(grid: &Grid, out: &mut dyn Write) -> Result<()> {
     head(&mut body, title, "");
     body.push_str("<main><section>");
     table::write(&mut body, grid, 0);
-    body.push_str("</section>");
-    for remark in &grid.remarks {
-        let _ = write!(body, "<p class=\"soft\">{}</p>", html(remark));
+    if !grid.remarks.is_empty() {
+        body.push_str("<ul class=\"remarks\">");
+        for remark in &grid.remarks {
+            let _ = write!(body, "<li>{}</li>", html(remark));
+        }
+        body.push_str("</ul>");
     }
-    body.push_str("</main>");
+    body.push_str("</section></main>");
     footer(&mut body, None);
     write_page(title, &body, "{\"tables\":[]}", out)
 }
