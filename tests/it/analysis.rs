@@ -473,8 +473,11 @@ fn cores_are_those_of_the_price_details() {
     );
 }
 
+/// What a day costs, if anything.
+type CostOf<'f> = &'f dyn Fn(u32) -> Option<String>;
+
 /// A bill by day from 2024-01-01, a Monday: service and cost as a function of the day.
-fn daily(folder: &Folder, name: &str, services: &[(&str, &dyn Fn(u32) -> Option<String>)], n: u32) -> String {
+fn daily(folder: &Folder, name: &str, services: &[(&str, CostOf<'_>)], n: u32) -> String {
     let mut text = String::from("ChargePeriodStart,ChargePeriodEnd,BilledCost,BillingCurrency,ServiceName\n");
     let date = |day: u32| match day {
         0..31 => format!("2024-01-{:02}", day + 1),
