@@ -467,7 +467,7 @@ fn cores_are_those_of_the_price_details() {
     );
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert!(
-        ran.stdout.ends_with(",vm,,,D v5,USD,12,3,0.250000\n"),
+        ran.stdout.ends_with(",vm,,,D v5,USD,12,3,0.25\n"),
         "{}",
         ran.stdout
     );
@@ -561,15 +561,17 @@ fn a_forecast_ends_the_month_and_says_how_good_it_was() {
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert_eq!(
         ran.stdout,
-        "service_name,month,billing_currency,actual,forecast,total,error %\n\
-         flat,2024-02,USD,4,10.5,14.5,0.00\n\
-         flat,2024-03,USD,0,15.5,15.5,0.00\n\
-         rhythm,2024-02,USD,62,156,218,0.00\n\
-         rhythm,2024-03,USD,0,220,220,0.00\n"
+        "service_name,month,billing_currency,actual,forecast,total,error %,method\n\
+         flat,2024-02,USD,4,10.5,14.5,0.00,median\n\
+         flat,2024-03,USD,0,15.5,15.5,0.00,median\n\
+         rhythm,2024-02,USD,62,156,218,0.00,median\n\
+         rhythm,2024-03,USD,0,220,220,0.00,median\n"
     );
     let closed = command("forecast --closed --format csv {}", &bill);
     assert!(
-        closed.stdout.contains("\n2024-02,USD,76.5,156,232.5,0.00\n"),
+        closed
+            .stdout
+            .contains("\n2024-02,USD,76.5,156,232.5,0.00,median\n"),
         "{}",
         closed.stdout
     );

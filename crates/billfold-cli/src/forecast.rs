@@ -39,6 +39,7 @@ pub(crate) fn run(args: &ForecastArgs, io: &mut Io<'_>, reporter: Reporter) -> R
         method: match args.method {
             MethodWord::Median => Method::Median,
             MethodWord::Mean => Method::Mean,
+            MethodWord::Best => Method::Best,
         },
         weeks: args.weeks,
         months: args.months,
@@ -66,10 +67,11 @@ fn grid(
         money("forecast", places),
         money("total", places),
         Column::new("error %", Kind::Percent, Some(ahead::PERCENT_PLACES)),
+        Column::text("method"),
     ]);
-    let word = match args.method {
-        MethodWord::Median => "median",
-        MethodWord::Mean => "mean",
+    let word = match horizon.method {
+        Method::Best => "median or the mean, whichever was less wrong in its currency before,",
+        one => one.as_str(),
     };
     let mut remarks = vec![format!(
         "actual: days before {}; forecast: each day from it on as the {word} of the same weekday in the {} weeks before",
@@ -128,6 +130,7 @@ fn row(one: &ForecastRow, keys: Vec<String>, kind: RowKind) -> GridRow {
         Cell::Number(one.rest),
         Cell::Number(one.total),
         one.error.map_or(Cell::Empty, Cell::Number),
+        Cell::Text(one.method.as_str().to_owned()),
     ]);
     GridRow { kind, cells }
 }

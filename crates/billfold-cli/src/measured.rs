@@ -1,7 +1,7 @@
 //! Tables of measures: what `report --measure` asks and how its answer is laid out.
 
 use billfold_core::Result;
-use billfold_core::analysis::formula::{Formula, Measure, PERCENT_PLACES, RATIO_PLACES, TermColumn};
+use billfold_core::analysis::formula::{Formula, Measure, PERCENT_PLACES, TermColumn};
 use billfold_core::analysis::measured::{Measured, MeasuredQuery, MeasuredRow, Value};
 use billfold_core::dataset::{Answered, Charges as _, Files};
 use billfold_core::query::ChargeQuery;
@@ -181,7 +181,8 @@ fn column(measure: &Measure, look: &Look) -> Column {
         Formula::Ratio { percent: true, .. } => {
             Column::new(&measure.name, Kind::Number, Some(PERCENT_PLACES))
         }
-        Formula::Ratio { .. } => Column::new(&measure.name, Kind::Number, Some(RATIO_PLACES)),
+        // Rounded already; zeros at the end say nothing.
+        Formula::Ratio { .. } => Column::new(&measure.name, Kind::Number, None),
         Formula::Sum(terms) if terms.iter().all(|term| term.column == TermColumn::Charges) => {
             Column::new(&measure.name, Kind::Count, None)
         }

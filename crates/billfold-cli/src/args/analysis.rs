@@ -108,7 +108,7 @@ pub(crate) struct ForecastArgs {
         long,
         value_enum,
         value_name = "WORD",
-        default_value = "median",
+        default_value = "best",
         help_heading = "Forecast"
     )]
     pub(crate) method: MethodWord,
@@ -141,6 +141,8 @@ pub(crate) enum MethodWord {
     Median,
     /// Their mean, a run rate by weekday
     Mean,
+    /// Per currency the one of both that was less wrong in the months before
+    Best,
 }
 
 /// How a table of findings is written.

@@ -10,6 +10,9 @@
 //! made from as many days of the month as the present one has, and held against what the month came to. The
 //! error is `Σ |forecast − actual| / Σ |actual|` over these months (weighted absolute percentage error).
 //!
+//! [`Method::Best`] makes both forecasts and keeps, per currency, the one whose total was less wrong in these
+//! months; the median where both were as good, or where there was nothing to test on.
+//!
 //! Costs are exact. Halves of a median are exact; a mean is rounded to [`MEAN_PLACES`] decimals, half away
 //! from zero; totals are sums of what is printed beside them.
 
@@ -37,6 +40,19 @@ pub enum Method {
     Median,
     /// The mean, a run rate by weekday.
     Mean,
+    /// Of both the one that was less wrong before.
+    Best,
+}
+
+impl Method {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Median => "median",
+            Method::Mean => "mean",
+            Method::Best => "best",
+        }
+    }
 }
 
 /// What is to be forecast.
@@ -84,6 +100,8 @@ pub struct ForecastRow {
     pub total: ExactSum,
     /// The error over the months tested, in percent; none without any, or where they cost nothing.
     pub error: Option<ExactSum>,
+    /// How it was forecast: the median or the mean.
+    pub method: Method,
 }
 
 /// Forecasts every group of daily costs.
@@ -106,6 +124,55 @@ pub fn forecast(set: &SeriesSet, horizon: &Horizon) -> Result<Forecast> {
             tested: Vec::new(),
         });
     };
+    if horizon.method == Method::Best {
+        return best(set, horizon, &days);
+    }
+    let (mut made, _) = by_method(set, horizon, &days)?;
+    if set.overlaps {
+        made.totals.clear();
+    }
+    Ok(made)
+}
+
+/// Both forecasts, and per currency the one whose total was less wrong before.
+fn best(set: &SeriesSet, horizon: &Horizon, days: &Days) -> Result<Forecast> {
+    let with = |method| by_method(set, &Horizon { method, ..*horizon }, days);
+    let ((median, median_errors), (mean, mean_errors)) = (with(Method::Median)?, with(Method::Mean)?);
+    let takes_mean = |currency: Currency| {
+        let error = |errors: &BTreeMap<Currency, Option<ExactSum>>| errors.get(&currency).copied().flatten();
+        match (error(&median_errors), error(&mean_errors)) {
+            (Some(median), Some(mean)) => mean < median,
+            _ => false,
+        }
+    };
+    let pick = |median: Vec<ForecastRow>, mean: Vec<ForecastRow>| {
+        // Both have the same rows in the same order.
+        let pairs = median.into_iter().zip(mean);
+        pairs
+            .map(
+                |(median, mean)| {
+                    if takes_mean(median.currency) { mean } else { median }
+                },
+            )
+            .collect()
+    };
+    Ok(Forecast {
+        rows: pick(median.rows, mean.rows),
+        totals: if set.overlaps {
+            Vec::new()
+        } else {
+            pick(median.totals, mean.totals)
+        },
+        ..median
+    })
+}
+
+/// A forecast with totals, and by currency the error of its total.
+fn by_method(
+    set: &SeriesSet,
+    horizon: &Horizon,
+    days: &Days,
+) -> Result<(Forecast, BTreeMap<Currency, Option<ExactSum>>)> {
     let months = days.months_from(days.as_of, horizon.months);
     let past = days.past_months();
     let mut rows = Vec::new();
@@ -123,7 +190,7 @@ pub fn forecast(set: &SeriesSet, horizon: &Horizon) -> Result<Forecast> {
         let error = own.error().map_err(overflow)?;
         for (nth, month) in months.iter().enumerate() {
             let (actual, rest) = month.costs(series, days.as_of, horizon, true).map_err(overflow)?;
-            let row = row(series, &month.label, actual, rest, error).map_err(overflow)?;
+            let row = row(series, &month.label, (actual, rest), error, horizon.method).map_err(overflow)?;
             let total = totals
                 .entry((series.currency, nth))
                 .or_insert_with(|| ForecastRow {
@@ -145,30 +212,28 @@ pub fn forecast(set: &SeriesSet, horizon: &Horizon) -> Result<Forecast> {
             rows.push(row);
         }
     }
+    let errors = tests
+        .into_iter()
+        .map(|(currency, test)| Ok((currency, Test(test).error().map_err(overflow)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
     for ((currency, _), total) in &mut totals {
-        if let Some(test) = tests.get(currency) {
-            total.error = Test(test.clone()).error().map_err(overflow)?;
-        }
+        total.error = errors.get(currency).copied().flatten();
     }
-    let calendar = set.calendar;
-    Ok(Forecast {
-        from: calendar.label(days.ordinal(days.as_of)),
+    let made = Forecast {
+        from: set.calendar.label(days.ordinal(days.as_of)),
         rows,
-        totals: if set.overlaps {
-            Vec::new()
-        } else {
-            totals.into_values().collect()
-        },
+        totals: totals.into_values().collect(),
         tested: past.iter().map(|(month, _)| month.label.clone()).collect(),
-    })
+    };
+    Ok((made, errors))
 }
 
 fn row(
     series: &Series,
     month: &str,
-    actual: ExactSum,
-    rest: ExactSum,
+    (actual, rest): (ExactSum, ExactSum),
     error: Option<ExactSum>,
+    method: Method,
 ) -> std::result::Result<ForecastRow, SumOverflow> {
     let mut total = actual;
     total.add(&rest)?;
@@ -181,6 +246,7 @@ fn row(
         rest,
         total,
         error,
+        method,
     })
 }
 
@@ -329,7 +395,8 @@ fn expected_on(
         same
     };
     match horizon.method {
-        Method::Median => Ok(median(&costs)?.unwrap_or_default()),
+        // Best is one of the others by now.
+        Method::Median | Method::Best => Ok(median(&costs)?.unwrap_or_default()),
         Method::Mean => {
             let mut sum = ExactSum::ZERO;
             for cost in &costs {
@@ -470,6 +537,35 @@ mod tests {
         .unwrap();
         assert!(median.rows[0].rest < mean.rows[0].rest);
         assert_eq!(median.rows[0].actual, mean.rows[0].actual);
+    }
+
+    #[test]
+    fn the_best_method_is_the_one_that_was_less_wrong() {
+        // A fee every tenth day: a median never sees it, a mean spreads it.
+        let sporadic: Vec<Option<i64>> = (0..100).map(|day| (day % 10 == 0).then_some(100)).collect();
+        let best = Horizon {
+            method: Method::Best,
+            ..ONE
+        };
+        let made = forecast(&set(&sporadic), &best).unwrap();
+        let mean = forecast(
+            &set(&sporadic),
+            &Horizon {
+                method: Method::Mean,
+                ..ONE
+            },
+        )
+        .unwrap();
+        assert_eq!((&made.rows, &made.totals), (&mean.rows, &mean.totals));
+        assert_eq!(made.rows[0].method.as_str(), "mean");
+        // A single great purchase in a steady month: the median was right, the mean was not.
+        let mut steady = weekly(31 + 29 + 15);
+        steady[20] = Some(5000);
+        let made = forecast(&set(&steady), &best).unwrap();
+        assert_eq!(made.rows[0].method, Method::Median);
+        // Without a month to test on, the median.
+        let made = forecast(&set(&weekly(10)), &best).unwrap();
+        assert_eq!(made.rows[0].method, Method::Median);
     }
 
     #[test]

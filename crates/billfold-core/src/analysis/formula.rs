@@ -16,8 +16,8 @@
 use crate::error::{Error, Printable, Result};
 use crate::query::{Condition, DimensionSource};
 
-/// Decimals of a ratio.
-pub const RATIO_PLACES: u8 = 6;
+/// Decimals of a ratio: a request may cost a ten-millionth.
+pub const RATIO_PLACES: u8 = 12;
 /// Decimals of a ratio in percent.
 pub const PERCENT_PLACES: u8 = 2;
 

@@ -499,7 +499,7 @@ mod tests {
             ],
             &[(&["a"], "1", 3, "0", 0), (&["b"], "1", 2, "0", 2)],
         );
-        assert_eq!(shown(&table.rows[0]), "- - - 0.333333");
+        assert_eq!(shown(&table.rows[0]), "- - - 0.333333333333");
         assert_eq!(shown(&table.rows[1]), "0 -1 - 0.5");
         assert_eq!(table.gaps, [("list_cost".to_owned(), 3, 5)]);
     }
