@@ -87,13 +87,14 @@ struct Budget {
 pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
     let mut reports = read(args)?;
     if args.list {
+        let width = reports.iter().map(|report| report.name.len()).max().unwrap_or(0);
         let names = |out: &mut (dyn std::io::Write + Send)| {
             reports.iter().try_for_each(|report| match &report.words {
                 // The names of a file are for programs as well; what a library asks is for people.
                 Some(words) if args.library.is_some() => {
                     writeln!(
                         out,
-                        "{:32}  {}",
+                        "{:width$}  {}",
                         Printable(&report.name).to_string(),
                         Printable(words)
                     )
