@@ -16,6 +16,7 @@ const CORE: &[(&str, &[&str])] = &[
     ("ingest", &["error", "money", "time", "charge", "ingest"]),
     ("query", &["error", "money", "time", "charge", "query"]),
     ("engine", &["error", "money", "time", "charge", "query", "engine"]),
+    ("alias", &["error", "charge", "engine", "alias"]),
     (
         "lookup",
         &[
@@ -31,7 +32,8 @@ const CORE: &[(&str, &[&str])] = &[
     (
         "dataset",
         &[
-            "error", "money", "time", "charge", "query", "ingest", "engine", "lookup", "exchange", "dataset",
+            "error", "money", "time", "charge", "query", "ingest", "engine", "alias", "lookup", "exchange",
+            "dataset",
         ],
     ),
     (

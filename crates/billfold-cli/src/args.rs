@@ -165,6 +165,15 @@ pub(crate) struct LookupArgs {
     /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
     #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
     pub(crate) lookup: Vec<String>,
+
+    /// Read a tag key as another one, so that both are one dimension: Team=team (repeatable; the first that has a
+    /// value wins)
+    #[arg(long, value_name = "OLD=NEW", help_heading = "Input")]
+    pub(crate) alias: Vec<String>,
+
+    /// Read the aliases under [tags.alias] of this file, such as billfold.toml
+    #[arg(long, value_name = "FILE.toml", help_heading = "Input")]
+    pub(crate) aliases: Option<String>,
 }
 
 /// The currency of the answer.

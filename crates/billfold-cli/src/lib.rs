@@ -19,6 +19,7 @@
 mod api;
 mod args;
 mod check;
+mod config;
 mod convert;
 mod describe;
 mod diff;

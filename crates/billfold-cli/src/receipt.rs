@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use billfold_core::engine::{
-    ConversionReceipt, CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt,
+    AliasReceipt, ConversionReceipt, CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt,
 };
 use billfold_core::error::Printable;
 use billfold_core::money::{Currency, ExactSum, Totals};
@@ -35,6 +35,7 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
         let _ = write!(rows, "; {skipped} more skipped unread, outside the window");
     }
     let mut lines = vec![rows];
+    lines.extend(receipt.aliases.iter().map(alias));
     lines.extend(receipt.lookups.iter().map(lookup));
     lines.extend(receipt.conversion.as_ref().map(conversion));
     if !receipt.answer_sha256.is_empty() {
@@ -56,6 +57,22 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
         lines.push(format!("total {totals}; answer sha256 {sha}"));
     }
     lines
+}
+
+/// What became of the charges under one tag alias.
+fn alias(receipt: &AliasReceipt) -> String {
+    let from: Vec<String> = receipt
+        .from
+        .iter()
+        .map(|key| Printable(key).to_string())
+        .collect();
+    format!(
+        "tag {} is read from {}: {} charges renamed, {} of them contradicted",
+        Printable(&receipt.key),
+        from.join(", "),
+        receipt.renamed,
+        receipt.conflicts
+    )
 }
 
 /// What became of the charges in one lookup table.
@@ -122,6 +139,7 @@ pub(crate) struct ReceiptView<'a> {
     cost: CostView<'a>,
     notes: &'a BTreeMap<&'static str, u64>,
     sources: Vec<SourceView<'a>>,
+    aliases: Vec<AliasView<'a>>,
     lookups: Vec<LookupView<'a>>,
     conversion: Option<ConversionView<'a>>,
     left_out: Vec<LeftOutView<'a>>,
@@ -176,6 +194,26 @@ struct RateView<'a> {
     charges: u64,
     cost: String,
     converted: String,
+}
+
+/// What a tag alias came to.
+#[derive(Serialize)]
+struct AliasView<'a> {
+    key: &'a str,
+    from: &'a [String],
+    renamed: u64,
+    conflicts: u64,
+}
+
+impl<'a> From<&'a AliasReceipt> for AliasView<'a> {
+    fn from(alias: &'a AliasReceipt) -> Self {
+        AliasView {
+            key: &alias.key,
+            from: &alias.from,
+            renamed: alias.renamed,
+            conflicts: alias.conflicts,
+        }
+    }
 }
 
 /// What a lookup table came to.
@@ -238,6 +276,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             cost,
             notes,
             left_out,
+            aliases,
             lookups,
             conversion,
             answer_sha256,
@@ -249,6 +288,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             cost: cost.into(),
             notes,
             sources: sources.iter().map(SourceView::from).collect(),
+            aliases: aliases.iter().map(AliasView::from).collect(),
             lookups: lookups.iter().map(LookupView::from).collect(),
             conversion: conversion.as_ref().map(ConversionView::from),
             left_out: left_out

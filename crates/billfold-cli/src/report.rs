@@ -133,6 +133,7 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
     }
     options.allow_rejects = request::allow_rejects_of(args.allow_rejects.as_deref(), false)?;
     options.lookups = lookup::load(&args.lookups, query.zone, args.source.encoding.as_deref())?;
+    options.aliases = lookup::aliases(&args.lookups, &[])?;
     options.exchange = crate::lookup::exchange(&args.exchange)?;
 
     let watched = Arc::clone(&options.progress);

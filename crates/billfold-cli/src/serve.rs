@@ -33,6 +33,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>, reporter: Reporter) -> Resu
     let config = config(args)?;
     let encoding = args.source.encoding.as_deref();
     options.lookups = lookup::load(&args.lookups, config.settings.zone, encoding)?;
+    options.aliases = lookup::aliases(&args.lookups, &[])?;
     if args.source.paths.iter().any(|path| path == "-") {
         return Err(usage("standard input cannot be read again").hint("name files, folders or globs"));
     }

@@ -38,6 +38,7 @@
 //! What is asked often is asked of something that implements [`dataset::Charges`]: [`dataset::Files`] reads
 //! anew for every question, [`store::Store`] was read once.
 
+pub mod alias;
 pub mod charge;
 pub mod check;
 pub mod convert;

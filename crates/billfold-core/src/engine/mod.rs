@@ -24,8 +24,8 @@ pub use facts::{FactGroup, Facts, FactsFold, FactsPlan, MeasureSum};
 pub use finish::Finished;
 pub use plan::Plan;
 pub use receipt::{
-    ConversionReceipt, CostAccount, KeySet, LookupReceipt, RateReceipt, Receipt, RowAccount, SourceReceipt,
-    UnreadSource,
+    AliasReceipt, ConversionReceipt, CostAccount, KeySet, LookupReceipt, RateReceipt, Receipt, RowAccount,
+    SourceReceipt, UnreadSource,
 };
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
 pub(crate) use select::filter_rows;

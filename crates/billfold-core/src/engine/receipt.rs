@@ -30,10 +30,25 @@ pub struct Receipt {
     pub left_out: Vec<UnreadSource>,
     /// One account per lookup table that the question needed, in the order given.
     pub lookups: Vec<LookupReceipt>,
+    /// One account per tag alias, where the question reads tags.
+    pub aliases: Vec<AliasReceipt>,
     /// What was converted to the currency of the answer, where one was asked for.
     pub conversion: Option<ConversionReceipt>,
     /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
     pub answer_sha256: String,
+}
+
+/// What became of the charges under one tag alias: all that were read, before filters.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AliasReceipt {
+    /// The key that the tags have in the answer.
+    pub key: String,
+    /// The keys that are read as it, in the order in which they are asked.
+    pub from: Vec<String>,
+    /// Charges with a tag under one of the other keys.
+    pub renamed: u64,
+    /// Of these, charges whose keys hold different values; the first stated counts.
+    pub conflicts: u64,
 }
 
 /// What was read of one file.
