@@ -16,6 +16,7 @@ const CORE: &[(&str, &[&str])] = &[
     ("ingest", &["error", "money", "time", "charge", "ingest"]),
     ("query", &["error", "money", "time", "charge", "query"]),
     ("engine", &["error", "money", "time", "charge", "query", "engine"]),
+    ("budget", &["error", "money", "time", "query", "engine", "budget"]),
     ("alias", &["error", "charge", "engine", "alias"]),
     (
         "lookup",

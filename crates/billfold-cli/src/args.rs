@@ -3,6 +3,7 @@
 //! What a value means, and whether values go together, is decided in `request`.
 
 mod api;
+pub(crate) mod money;
 #[cfg(feature = "report")]
 pub(crate) mod report;
 pub(crate) mod serve;
@@ -90,6 +91,13 @@ pub(crate) enum Command {
     /// Take the difference between two bills apart: new, gone, usage, price, currency, corrections
     #[command(after_help = EXIT_CODES, override_usage = "billfold diff [OPTIONS] OLD NEW")]
     Diff(Box<DiffArgs>),
+    /// Hold groups and periods against budgets; exit code 1 where one is exceeded
+    #[command(
+        after_help = EXIT_CODES,
+        override_usage = "billfold check-budget [OPTIONS] --limit LIMIT PATH...\n       billfold check-budget --config FILE.toml [--budget NAME]...",
+        mut_arg("paths", |paths| paths.required(false).required_unless_present("config"))
+    )]
+    CheckBudget(Box<money::CheckBudgetArgs>),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),

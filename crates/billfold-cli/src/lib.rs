@@ -19,6 +19,7 @@
 mod api;
 mod args;
 mod check;
+mod check_budget;
 mod config;
 mod convert;
 mod describe;
@@ -102,6 +103,7 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Sql(args) => sql::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Run(args) => runs::run(args, io, *reporter),
+        Command::CheckBudget(args) => check_budget::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),

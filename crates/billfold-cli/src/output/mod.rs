@@ -2,6 +2,7 @@
 
 mod api;
 pub mod arrow;
+pub(crate) mod budget;
 mod csv;
 mod frame;
 pub(crate) mod grid;
