@@ -71,8 +71,7 @@ fn a_group_without_charges_does_not_pass_in_silence() {
         assert!(ran.stdout.contains(line), "{line} is not in\n{}", ran.stdout);
     }
     assert!(
-        ran.stderr
-            .contains("no charge is in the group i-3 of a limit"),
+        ran.stderr.contains("no charge is in the group i-3 of a limit"),
         "{}",
         ran.stderr
     );

@@ -16,6 +16,12 @@ const CORE: &[(&str, &[&str])] = &[
     ("ingest", &["error", "money", "time", "charge", "ingest"]),
     ("query", &["error", "money", "time", "charge", "query"]),
     ("engine", &["error", "money", "time", "charge", "query", "engine"]),
+    (
+        "tags",
+        &[
+            "error", "money", "time", "charge", "query", "engine", "dataset", "tags",
+        ],
+    ),
     ("budget", &["error", "money", "time", "query", "engine", "budget"]),
     ("alias", &["error", "charge", "engine", "alias"]),
     (

@@ -55,6 +55,7 @@ pub mod money;
 pub mod query;
 pub mod reconcile;
 pub mod store;
+pub mod tags;
 pub mod time;
 
 pub use error::{Error, ErrorClass, ErrorKind, Result};
