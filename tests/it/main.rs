@@ -67,4 +67,5 @@ mod runs;
 mod serve;
 mod spill;
 mod support;
+mod tagged;
 mod wire;

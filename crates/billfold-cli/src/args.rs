@@ -98,6 +98,9 @@ pub(crate) enum Command {
         mut_arg("paths", |paths| paths.required(false).required_unless_present("config"))
     )]
     CheckBudget(Box<money::CheckBudgetArgs>),
+    /// Say how well charges are tagged: coverage per key, untagged resources, spellings that are likely one
+    #[command(after_help = EXIT_CODES)]
+    Tags(Box<money::TagsArgs>),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),

@@ -47,6 +47,7 @@ mod source;
 #[cfg(feature = "report")]
 mod sql;
 mod sums;
+mod tags;
 mod temp;
 
 use std::ffi::OsString;
@@ -104,6 +105,7 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         #[cfg(feature = "report")]
         Command::Run(args) => runs::run(args, io, *reporter),
         Command::CheckBudget(args) => check_budget::run(args, io, *reporter),
+        Command::Tags(args) => tags::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),
