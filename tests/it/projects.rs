@@ -268,13 +268,19 @@ fn summaries_stand_beside_the_month_before() {
     let bill = both(&path, |bill| {
         tencent(
             "DescribeBillResourceSummary",
-            r#"{"Month":"2024-01","Limit":1,"Offset":0,"NeedRecordNum":1,"PayMode":"prePay"}"#,
+            r#"{"Month":"2024-01","Limit":2,"Offset":0,"NeedRecordNum":1,"PayMode":"prePay"}"#,
             bill,
         )
     });
     assert_eq!(bill["Total"], 2);
     assert_eq!(bill["ResourceSummarySet"][0]["ResourceId"], "i-year");
     assert_eq!(bill["ResourceSummarySet"][0]["RealTotalCost"], "366.00000000");
+    assert_eq!(bill["ResourceSummarySet"][0]["Tags"], json!([]));
+    assert_eq!(bill["ResourceSummarySet"][1]["ResourceId"], "i-old");
+    assert_eq!(
+        bill["ResourceSummarySet"][1]["Tags"],
+        json!([{"TagKey": "tag-a", "TagValue": ""}, {"TagKey": "tag-b", "TagValue": ""}])
+    );
 }
 
 #[test]

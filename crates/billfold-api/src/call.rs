@@ -159,10 +159,18 @@ impl Call<'_> {
 
     /// The instant that estimates and counts are made for, None where there are no charges; see [`end_of_data`].
     pub(crate) fn as_of(&self) -> Result<Option<i64>, Refusal> {
-        match self.settings.as_of {
-            Some(as_of) => Ok(Some(as_of)),
-            None => Ok(end_of_data(self.charges, self.settings)?),
+        if self.settings.as_of.is_some() {
+            return Ok(self.settings.as_of);
         }
+        if let Some(found) = self.settings.found.as_ref().and_then(|found| found.get()) {
+            return Ok(*found);
+        }
+        let end = end_of_data(self.charges, self.settings)?;
+        if let Some(found) = &self.settings.found {
+            // Whoever else looked at the same time found the same.
+            let _ = found.set(end);
+        }
+        Ok(end)
     }
 }
 

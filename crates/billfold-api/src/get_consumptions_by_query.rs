@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::call::{Call, end_of_data, names, one_currency, total_of, window};
+use crate::call::{Call, names, one_currency, total_of, window};
 use crate::fault::{Refusal, RefusalKind};
 use crate::get_charge_sums::request::too_many_items;
 use crate::number::{Fixed, scaled};
@@ -111,7 +111,7 @@ pub(crate) fn answer(call: &Call<'_>, params: &Params) -> Result<Vec<u8>, Refusa
     let as_of = match call.settings.as_of {
         Some(as_of) => Some(as_of),
         // Asked for only where no charge says itself whether it goes on.
-        None if kept.iter().any(|row| row.texts[8].is_empty()) => end_of_data(call.charges, call.settings)?,
+        None if kept.iter().any(|row| row.texts[8].is_empty()) => call.as_of()?,
         None => None,
     };
     let items = kept

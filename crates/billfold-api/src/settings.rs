@@ -1,6 +1,7 @@
 //! What whoever runs billfold decides for all calls: calendar, cost, currency, and the answers to what the pages leave open.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use billfold_core::money::Currency;
 use billfold_core::query::{CostMetric, DimensionSource};
@@ -26,6 +27,9 @@ pub struct Settings {
     pub set: Vec<(String, DimensionSource)>,
     /// The instant for which estimates and counts of resources are made, UTC microseconds; the end of the data without it.
     pub as_of: Option<i64>,
+    /// Where the end of the data is kept once it was found. For charges that do not change, and settings that are
+    /// used with no others.
+    pub found: Option<Arc<OnceLock<Option<i64>>>>,
     /// How long after its last charge a resource counts as active, microseconds.
     pub active_for: i64,
     /// The projects that exist, each with its resource group; without them any project id is one.
@@ -59,6 +63,7 @@ impl Default for Settings {
             default_currency: None,
             set: Vec::new(),
             as_of: None,
+            found: None,
             active_for: 24 * 3600 * 1_000_000,
             projects: None,
             tag_key: None,

@@ -1,23 +1,22 @@
 //! `billfold api`: calls of the vendors' actions, answered from the bill's files without a server.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
-use billfold_api::{Dialect, Method, Settings, WireRequest, WireResponse, actions, answer, end_of_data};
+use billfold_api::{Dialect, Method, WireRequest, WireResponse, actions, answer, end_of_data};
 use billfold_core::charge::schema;
 use billfold_core::dataset::{Charges, Files};
 use billfold_core::error::Printable;
-use billfold_core::money::Currency;
+
 use billfold_core::store::Store;
-use billfold_core::time::{parse_bound, parse_month, parse_weekday, parse_zone};
 use billfold_core::{Error, Result};
 
+use crate::answers::settings;
 use crate::args::{ApiArgs, WireDialect};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
-use crate::request::{allow_rejects_of, sets};
+use crate::request::allow_rejects_of;
 use crate::sink::{Target, write_report};
 use crate::{lookup, source, usage};
 
@@ -28,7 +27,7 @@ const MAX_REQUEST_BYTES: u64 = 64 << 20;
 pub(crate) fn run(args: &ApiArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
     let path = args.output.output.as_deref();
     let target = path.map_or(Ok(Target::Stdout), |path| Target::new(path, args.output.force))?;
-    let mut settings = settings(args)?;
+    let mut settings = settings(&args.answers)?;
     let (mut options, notes) = source::options(&args.source)?;
     for note in notes {
         reporter.warning(io, &note);
@@ -125,42 +124,6 @@ fn told(response: &WireResponse) -> Option<(Exit, Option<String>)> {
     let fault = response.fault.as_ref()?;
     let is_said = response.text().contains(&fault.message);
     Some((Exit::of(fault.class), (!is_said).then(|| fault.message.clone())))
-}
-
-fn settings(args: &ApiArgs) -> Result<Settings> {
-    let mut settings = Settings {
-        zone: parse_zone(&args.timezone)?,
-        week_start: parse_weekday(&args.week_start)?,
-        fiscal_start: parse_month(&args.fiscal_start)?,
-        metric: args.metric.parse()?,
-        tag_key: args.tag_key.clone(),
-        always_record_num: args.record_num,
-        inclusive_end_at: args.inclusive_end,
-        recomputed_amount: args.recompute_amount,
-        ..Settings::default()
-    };
-    settings.currency = args
-        .currency
-        .as_deref()
-        .map(|code| {
-            Currency::parse(code.as_bytes())
-                .ok_or_else(|| usage(format!("--currency `{}` is no ISO 4217 code", Printable(code))))
-        })
-        .transpose()?;
-    settings.as_of = args
-        .as_of
-        .as_deref()
-        .map(|text| parse_bound(text, settings.zone))
-        .transpose()?;
-    (settings.set, settings.default_currency) = sets(&args.set)?;
-    if !args.project.is_empty() {
-        let known = args.project.iter().map(|text| {
-            let (project, group) = text.split_once('=').unwrap_or((text, ""));
-            (project.to_owned(), group.to_owned())
-        });
-        settings.projects = Some(known.collect::<BTreeMap<String, String>>());
-    }
-    Ok(settings)
 }
 
 /// A line of a batch: a request as on the command line, or an object `{"request": …, "headers": {…}}`.

@@ -2,6 +2,7 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+mod answers;
 mod api;
 pub(crate) mod money;
 #[cfg(feature = "report")]
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 use billfold_core::time::TZDB_VERSION;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use answers::AnswerArgs;
 use api::{API_HELP, API_USAGE};
 pub(crate) use api::{ApiArgs, WireDialect};
 
@@ -170,7 +172,7 @@ pub(crate) struct SourceArgs {
 }
 
 /// Tables that add dimensions to the charges.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LookupArgs {
     /// Dimensions from a table of yours (CSV, JSON or Parquet), keyed by resource_id, user_id, project_id, …;
     /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)

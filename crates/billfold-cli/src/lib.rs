@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
 
+mod answers;
 mod api;
 mod args;
 mod check;

@@ -18,12 +18,14 @@ use crate::usage;
 ///
 /// Errors: usage for what names no table; those of the tables.
 pub(crate) fn load(args: &LookupArgs, zone: Tz, encoding: Option<&str>) -> Result<Lookups> {
-    let specs: Vec<LookupSpec> = args
-        .lookup
-        .iter()
-        .map(|text| text.parse())
-        .collect::<Result<_>>()?;
-    Lookups::load(&specs, zone, encoding)
+    Lookups::load(&specs(args)?, zone, encoding)
+}
+
+/// Which tables there are.
+///
+/// Errors: usage for what names no table.
+pub(crate) fn specs(args: &LookupArgs) -> Result<Vec<LookupSpec>> {
+    args.lookup.iter().map(|text| text.parse()).collect()
 }
 
 /// The tag keys that are read as others: those of `--alias`, then those of the file of `--aliases` or of `more`.

@@ -6,20 +6,20 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use billfold_api::Settings;
 use billfold_core::Result;
 use billfold_core::dataset::{Charges as _, Files, RunOptions};
 use billfold_core::error::Printable;
-use billfold_core::money::Currency;
 use billfold_core::store::{Store, StoreOptions};
-use billfold_core::time::{parse_bound, parse_zone};
+use billfold_core::time::Tz;
 use billfold_serve::{Bills, Config, Loaded, version_of_files};
 
+use crate::answers::settings;
+use crate::args::LookupArgs;
 use crate::args::serve::ServeArgs;
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::lookup;
-use crate::request::{allow_rejects_of, sets};
+use crate::request::allow_rejects_of;
 use crate::source;
 use crate::usage;
 
@@ -31,15 +31,15 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>, reporter: Reporter) -> Resu
         reporter.warning(io, note);
     }
     let config = config(args)?;
-    let encoding = args.source.encoding.as_deref();
-    options.lookups = lookup::load(&args.lookups, config.settings.zone, encoding)?;
-    options.aliases = lookup::aliases(&args.lookups, &[])?;
     if args.source.paths.iter().any(|path| path == "-") {
         return Err(usage("standard input cannot be read again").hint("name files, folders or globs"));
     }
     let bills = OfPaths {
         paths: args.source.paths.clone(),
         options: Mutex::new(options),
+        lookups: args.lookups.clone(),
+        encoding: args.source.encoding.clone(),
+        zone: config.settings.zone,
         store: (!args.scan).then(|| config.settings.store_options()),
     };
     let running = billfold_serve::start(config, Arc::new(bills))?;
@@ -66,7 +66,7 @@ fn config(args: &ServeArgs) -> Result<Config> {
         deadline: seconds(args.deadline),
         poll: (args.poll > 0).then(|| seconds(args.poll)),
         signals: true,
-        settings: settings(args)?,
+        settings: settings(&args.answers)?,
         ..Config::default()
     })
 }
@@ -89,59 +89,42 @@ fn address(text: &str) -> Result<SocketAddr> {
     })
 }
 
-fn settings(args: &ServeArgs) -> Result<Settings> {
-    let zone = parse_zone(&args.timezone)?;
-    let mut settings = Settings {
-        zone,
-        metric: args.metric.parse()?,
-        currency: args
-            .currency
-            .as_ref()
-            .map(|code| {
-                Currency::parse(code.as_bytes())
-                    .ok_or_else(|| usage(format!("--currency `{}` is not a currency", Printable(code))))
-            })
-            .transpose()?,
-        tag_key: args.tag_key.clone(),
-        as_of: args
-            .as_of
-            .as_ref()
-            .map(|when| parse_bound(when, zone))
-            .transpose()?,
-        ..Settings::default()
-    };
-    (settings.set, settings.default_currency) = sets(&args.set)?;
-    Ok(settings)
-}
-
 /// Bills in files, folders and globs.
 struct OfPaths {
     paths: Vec<String>,
     options: Mutex<RunOptions<'static>>,
+    /// Tables are read with the bills, and looked at like them.
+    lookups: LookupArgs,
+    encoding: Option<String>,
+    zone: Tz,
     /// What is kept in memory; None where the files are read for every question.
     store: Option<StoreOptions>,
 }
 
 impl OfPaths {
-    fn options(&self) -> RunOptions<'static> {
-        self.options
+    fn options(&self) -> Result<RunOptions<'static>> {
+        let mut options = self
+            .options
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .again()
+            .again();
+        options.lookups = lookup::load(&self.lookups, self.zone, self.encoding.as_deref())?;
+        options.aliases = lookup::aliases(&self.lookups, &[])?;
+        Ok(options)
     }
 }
 
 impl Bills for OfPaths {
     fn load(&self) -> Result<Loaded> {
         if let Some(kept) = &self.store {
-            let store = Store::load(&self.paths, self.options(), kept.clone())?;
+            let store = Store::load(&self.paths, self.options()?, kept.clone())?;
             return Ok(Loaded {
                 n_charges: store.size().n_charges,
                 charges: store,
                 warnings: Vec::new(),
             });
         }
-        let files = Files::new(self.paths.clone(), self.options());
+        let files = Files::new(self.paths.clone(), self.options()?);
         // The files are looked at once, so that what cannot be read is told now.
         let n_charges = files.extent()?.n_charges;
         Ok(Loaded {
@@ -152,6 +135,9 @@ impl Bills for OfPaths {
     }
 
     fn version(&self) -> Result<String> {
-        version_of_files(&self.paths)
+        let mut files = self.paths.clone();
+        files.extend(lookup::specs(&self.lookups)?.into_iter().map(|spec| spec.path));
+        files.extend(self.lookups.aliases.clone());
+        version_of_files(&files)
     }
 }

@@ -565,3 +565,65 @@ fn the_reference_names_every_option() {
         }
     }
 }
+
+/// A server that ends with its test.
+struct Serving(std::process::Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_table_beside_a_served_bill_is_read_again_when_it_changes() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    let folder = Folder::new("serve-lookup");
+    let header =
+        "billfold_charges,charge_period_start,charge_period_end,effective_cost,billing_currency,resource_id";
+    let bill = format!("{header}\n1,2024-03-01T00:00:00Z,2024-03-01T01:00:00Z,2,CNY,i-1\n");
+    fs::write(folder.path("charges.csv"), bill).unwrap();
+    fs::write(folder.path("inventory.csv"), "resource_id,project_id\ni-1,old\n").unwrap();
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_billfold"))
+        .args([
+            "serve",
+            &folder.path("charges.csv"),
+            "--lookup",
+            &folder.path("inventory.csv"),
+        ])
+        .args(["--listen", "127.0.0.1:0", "--poll", "1", "--active-for", "7d"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut serving = Serving(child);
+    let mut log = BufReader::new(serving.0.stderr.take().unwrap()).lines();
+    let listening = log
+        .by_ref()
+        .map(|line| line.unwrap())
+        .find(|line| line.contains("\"listening\""));
+    let listening: serde_json::Value = serde_json::from_str(&listening.unwrap()).unwrap();
+    let address = listening["address"].as_str().unwrap().to_owned();
+    let ask = || {
+        let mut socket = std::net::TcpStream::connect(&address).unwrap();
+        let call = "/iaas/?action=GetChargeSums&duration=total&group_by.1=project_id";
+        write!(
+            socket,
+            "GET {call} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask().contains("\"old\""), "{}", ask());
+    fs::write(
+        folder.path("inventory.csv"),
+        "resource_id,project_id\ni-1,renewed\n",
+    )
+    .unwrap();
+    let told = log
+        .map(|line| line.unwrap())
+        .find(|line| line.contains("\"reload"));
+    assert!(ask().contains("\"renewed\""), "{told:?} {}", ask());
+}

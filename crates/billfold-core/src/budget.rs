@@ -237,7 +237,9 @@ impl Budget {
         }
         if query.by.is_empty() {
             // All charges are one group, which is there whether or not there are charges.
-            limits.iter_mut().for_each(|limit| limit.group = Some(Vec::new()));
+            for limit in &mut limits {
+                limit.group = Some(Vec::new());
+            }
         }
         warn.sort_unstable();
         warn.dedup();

@@ -54,6 +54,7 @@ pub mod lookup;
 pub mod money;
 pub mod query;
 pub mod reconcile;
+pub mod split;
 pub mod store;
 pub mod tags;
 pub mod time;

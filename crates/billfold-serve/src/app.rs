@@ -12,7 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{any, get};
 use axum::{Extension, Router};
-use billfold_api::{Dialect, Method, Refusal, RefusalKind, Settings, WireRequest, WireResponse};
+use billfold_api::{Dialect, Method, Refusal, RefusalKind, WireRequest, WireResponse};
 use billfold_core::time::format_instant;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -38,7 +38,6 @@ const MAX_LOOK: usize = 16 << 10;
 pub(crate) struct App {
     pub(crate) gate: Gate,
     pub(crate) shelf: Shelf,
-    pub(crate) settings: Settings,
     pub(crate) queue: Queue,
     pub(crate) rate: Rate,
     pub(crate) metrics: Metrics,
@@ -247,7 +246,7 @@ async fn ask(app: &Arc<App>, dialect: Dialect, owned: &Owned, caller: &Caller, i
         let app = Arc::clone(app);
         move || {
             let snapshot = app.shelf.current();
-            billfold_api::answer(&request, &*snapshot.charges, &app.settings)
+            billfold_api::answer(&request, &*snapshot.charges, &snapshot.settings)
         }
     };
     match app.queue.run(work).await {

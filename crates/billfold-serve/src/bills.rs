@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use billfold_api::Settings;
 use billfold_core::dataset::Charges;
 use billfold_core::ingest::source::expand;
 use billfold_core::{Error, Result};
@@ -60,6 +61,8 @@ pub fn version_of_files(inputs: &[String]) -> Result<String> {
 pub(crate) struct Snapshot {
     /// What answers.
     pub(crate) charges: Arc<dyn Charges + Send + Sync>,
+    /// How it answers: the settings of the server, with room for what is found out about these charges.
+    pub(crate) settings: Settings,
     /// How many charges there are.
     pub(crate) n_charges: u64,
     /// Counts up from 1.
@@ -72,6 +75,7 @@ pub(crate) struct Snapshot {
 /// The snapshot in use, and how the last attempt at another one went.
 pub(crate) struct Shelf {
     bills: Arc<dyn Bills>,
+    settings: Settings,
     current: RwLock<Arc<Snapshot>>,
     reloading: Mutex<Attempts>,
     told: Mutex<Told>,
@@ -111,10 +115,11 @@ pub(crate) enum Looked {
 
 impl Shelf {
     /// Reads the bills for the first time.
-    pub(crate) fn open(bills: Arc<dyn Bills>) -> Result<(Shelf, Vec<String>)> {
+    pub(crate) fn open(bills: Arc<dyn Bills>, settings: Settings) -> Result<(Shelf, Vec<String>)> {
         let (loaded, version) = read(&*bills)?;
         let warnings = loaded.warnings;
         let snapshot = Snapshot {
+            settings: of_its_own(&settings),
             charges: loaded.charges,
             n_charges: loaded.n_charges,
             generation: 1,
@@ -123,6 +128,7 @@ impl Shelf {
         };
         let shelf = Shelf {
             bills,
+            settings,
             current: RwLock::new(Arc::new(snapshot)),
             reloading: Mutex::default(),
             told: Mutex::default(),
@@ -182,6 +188,7 @@ impl Shelf {
         match read(&*self.bills) {
             Ok((loaded, version)) => {
                 let snapshot = Snapshot {
+                    settings: of_its_own(&self.settings),
                     charges: loaded.charges,
                     n_charges: loaded.n_charges,
                     generation: self.current().generation + 1,
@@ -216,6 +223,14 @@ impl Shelf {
         told.n_failed += 1;
         told.failure = Some(error.kind().code());
         Looked::Failed(error)
+    }
+}
+
+/// The settings for one snapshot: its charges never change, so that their end is found once.
+fn of_its_own(settings: &Settings) -> Settings {
+    Settings {
+        found: Some(Arc::default()),
+        ..settings.clone()
     }
 }
 

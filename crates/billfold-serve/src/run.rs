@@ -165,7 +165,7 @@ pub fn start(config: Config, bills: Arc<dyn Bills>) -> Result<Running> {
     let address = listener
         .local_addr()
         .map_err(|e| Error::io("the address of the socket cannot be read", &e))?;
-    let (shelf, warnings) = Shelf::open(bills)?;
+    let (shelf, warnings) = Shelf::open(bills, config.settings.clone())?;
 
     let (log, lines) = Log::new();
     for warning in &warnings {
@@ -174,7 +174,6 @@ pub fn start(config: Config, bills: Arc<dyn Bills>) -> Result<Running> {
     let app = Arc::new(App {
         gate,
         shelf,
-        settings: config.settings.clone(),
         queue: Queue::new(config.n_workers, config.max_waiting, config.deadline),
         rate: Rate::new(config.rate),
         metrics: Metrics::default(),

@@ -3,8 +3,10 @@
 #![doc = include_str!("../../docs/describe_bill_resource_summary.md")]
 
 use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use billfold_core::query::{Allocation, CostMetric};
+use billfold_core::query::{Allocation, ChargeQuery, CostMetric, Dimension};
 use billfold_core::time::{Tz, format_wall};
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use super::cost_summary_by_resource::{last_second, wall_of};
 use super::item::{Identity, Item, items};
 use super::words::Language;
 use super::{Args, Members, keep_tag, month_of, month_window};
-use crate::call::Call;
+use crate::call::{Call, keep};
 use crate::fault::{Refusal, RefusalKind};
 use crate::number::Fixed;
 use crate::params::Tree;
@@ -80,6 +82,7 @@ pub(crate) fn answer(call: &Call<'_>, tree: &Tree) -> Result<Members, Refusal> {
     let action = args.word("ActionType")?;
 
     let language = Language::of(call.request);
+    let by_tags = query.clone();
     let mut kept: Vec<(Identity, Item)> = items(call, query)?
         .into_iter()
         .filter(|(identity, _)| {
@@ -90,16 +93,70 @@ pub(crate) fn answer(call: &Call<'_>, tree: &Tree) -> Result<Members, Refusal> {
         .collect();
     kept.sort_by_key(|(_, item)| Reverse(item.cost));
     let n_items = kept.len();
-    let set = kept
+    let page = kept.get(offset.min(n_items)..).unwrap_or_default();
+    let page = page.get(..limit.min(page.len())).unwrap_or_default();
+    let mut tags = tags_of(call, by_tags, page)?;
+    let set = page
         .iter()
-        .skip(offset)
-        .take(limit)
-        .map(|(identity, item)| Summary::of(identity, item, month, call.settings.zone, language))
+        .map(|(identity, item)| {
+            let summary = Summary::of(identity, item, month, call.settings.zone, language)?;
+            Ok(Summary {
+                tags: tags.remove(&identity.resource).unwrap_or_default(),
+                ..summary
+            })
+        })
         .collect::<Result<_, Refusal>>()?;
     Members::of(&Response {
         resource_summary_set: set,
         total: wants_number.then_some(n_items),
     })
+}
+
+/// The tags that charges of the page's resources carry in the month.
+fn tags_of(
+    call: &Call<'_>,
+    mut query: ChargeQuery,
+    page: &[(Identity, Item)],
+) -> Result<HashMap<Arc<str>, Vec<Tag>>, Refusal> {
+    let resources = page.iter().map(|(identity, _)| identity.resource.as_ref());
+    let resources: BTreeSet<&str> = resources.filter(|resource| !resource.is_empty()).collect();
+    let mut tags: HashMap<Arc<str>, Vec<Tag>> = HashMap::new();
+    if resources.is_empty() {
+        return Ok(tags);
+    }
+    keep(
+        &mut query.filter,
+        "resource_id",
+        &resources.into_iter().collect::<Vec<_>>(),
+    );
+    query.by = ["resource_id", "tag_id"]
+        .into_iter()
+        .map(Dimension::parse)
+        .collect::<billfold_core::Result<_>>()?;
+    for group in &call.facts(query, &[], &[])?.groups {
+        if let [resource, tag] = group.keys.as_slice()
+            && !tag.is_empty()
+        {
+            let (key, value) = tag.split_once('=').unwrap_or((tag, ""));
+            let tag = Tag {
+                tag_key: key.to_owned(),
+                tag_value: value.to_owned(),
+            };
+            let tags = tags.entry(Arc::clone(resource)).or_default();
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+    }
+    Ok(tags)
+}
+
+/// A tag of a resource.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    tag_key: String,
+    tag_value: String,
 }
 
 #[derive(Serialize)]
@@ -139,7 +196,7 @@ struct Summary {
     extend_field3: &'static str,
     extend_field4: &'static str,
     extend_field5: &'static str,
-    tags: [u8; 0],
+    tags: Vec<Tag>,
     payer_uin: String,
     owner_uin: String,
     operate_uin: String,
@@ -203,7 +260,7 @@ impl Summary {
             extend_field3: "",
             extend_field4: "",
             extend_field5: "",
-            tags: [],
+            tags: Vec::new(),
             payer_uin: identity.payer.to_string(),
             owner_uin: identity.owner.to_string(),
             operate_uin: item.operator().to_owned(),

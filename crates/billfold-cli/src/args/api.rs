@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{LookupArgs, OutputArgs, SourceArgs};
+use super::{AnswerArgs, LookupArgs, OutputArgs, SourceArgs};
 
 pub(crate) const API_USAGE: &str =
     "billfold api [OPTIONS] REQUEST PATH...\n       billfold api [OPTIONS] --batch PATH... < REQUESTS";
@@ -27,7 +27,6 @@ limits, 10 for numbers out of range; with --batch that of the first error.
 
 /// `billfold api`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
@@ -47,68 +46,8 @@ pub(crate) struct ApiArgs {
     #[arg(long, value_enum, value_name = "NAME", help_heading = "Question")]
     pub(crate) dialect: Option<WireDialect>,
 
-    /// IANA zone whose days and months the answer has
-    #[arg(
-        long,
-        value_name = "ZONE",
-        default_value = "Asia/Shanghai",
-        help_heading = "Question"
-    )]
-    pub(crate) timezone: String,
-
-    /// First day of a week
-    #[arg(long, value_name = "DAY", default_value = "monday", help_heading = "Question")]
-    pub(crate) week_start: String,
-
-    /// First month of quarters and years
-    #[arg(
-        long,
-        value_name = "MONTH",
-        default_value = "january",
-        help_heading = "Question"
-    )]
-    pub(crate) fiscal_start: String,
-
-    /// Which cost is summed: effective, billed, list, contracted, or a cost column of the files
-    #[arg(
-        long,
-        value_name = "METRIC",
-        default_value = "effective",
-        help_heading = "Question"
-    )]
-    pub(crate) metric: String,
-
-    /// The one currency that counts; without it a bill in several is refused
-    #[arg(long, value_name = "CODE", help_heading = "Question")]
-    pub(crate) currency: Option<String>,
-
-    /// Read a column from elsewhere: project_id=tag:team, billing_currency=text:USD (repeatable)
-    #[arg(long, value_name = "NAME=SOURCE", help_heading = "Question")]
-    pub(crate) set: Vec<String>,
-
-    /// The present for estimates and counts; the end of the data without it
-    #[arg(long, value_name = "WHEN", help_heading = "Question")]
-    pub(crate) as_of: Option<String>,
-
-    /// A project that exists, with its resource group (repeatable); without it any project id is one
-    #[arg(long, value_name = "ID[=GROUP]", help_heading = "Question")]
-    pub(crate) project: Vec<String>,
-
-    /// The tag whose value is tag_id; without it a tag_id is key=value
-    #[arg(long, value_name = "KEY", help_heading = "Question")]
-    pub(crate) tag_key: Option<String>,
-
-    /// Tencent: give RecordNum whether or not the request asks for it
-    #[arg(long, help_heading = "Question")]
-    pub(crate) record_num: bool,
-
-    /// plcloud: the day of end_at counts whole
-    #[arg(long, help_heading = "Question")]
-    pub(crate) inclusive_end: bool,
-
-    /// plcloud: amount is unit_price x cost_time as printed
-    #[arg(long, help_heading = "Question")]
-    pub(crate) recompute_amount: bool,
+    #[command(flatten)]
+    pub(crate) answers: AnswerArgs,
 
     /// Go on while at most N rows, or P% of them, cannot be read
     #[arg(long, value_name = "N|P%", help_heading = "Input")]

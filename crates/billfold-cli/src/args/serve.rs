@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{LookupArgs, SourceArgs};
+use super::{AnswerArgs, LookupArgs, SourceArgs};
 
 /// `billfold serve`.
 #[derive(Debug, Args)]
@@ -72,37 +72,6 @@ pub(crate) struct ServeArgs {
     #[arg(long, help_heading = "Keys")]
     pub(crate) strict_replay: bool,
 
-    /// IANA zone whose days are the days of the answers
-    #[arg(
-        long,
-        value_name = "ZONE",
-        default_value = "Asia/Shanghai",
-        help_heading = "Answers"
-    )]
-    pub(crate) timezone: String,
-
-    /// Which cost is summed: effective, billed, list, contracted, or a cost column of the files
-    #[arg(
-        long,
-        value_name = "METRIC",
-        default_value = "effective",
-        help_heading = "Answers"
-    )]
-    pub(crate) metric: String,
-
-    /// The one currency that counts; without it a call over several currencies is refused
-    #[arg(long, value_name = "CODE", help_heading = "Answers")]
-    pub(crate) currency: Option<String>,
-
-    /// Read a column from elsewhere: project_id=tag:team, billing_currency=text:USD (repeatable)
-    #[arg(long, value_name = "NAME=SOURCE", help_heading = "Answers")]
-    pub(crate) set: Vec<String>,
-
-    /// The tag whose value is tag_id; without it a tag_id is key=value
-    #[arg(long, value_name = "KEY", help_heading = "Answers")]
-    pub(crate) tag_key: Option<String>,
-
-    /// The time for which estimates and counts of resources are made; the end of the data without it
-    #[arg(long, value_name = "WHEN", help_heading = "Answers")]
-    pub(crate) as_of: Option<String>,
+    #[command(flatten)]
+    pub(crate) answers: AnswerArgs,
 }

@@ -26,7 +26,7 @@ pub use finish::Finished;
 pub use plan::Plan;
 pub use receipt::{
     AliasReceipt, ConversionReceipt, CostAccount, KeySet, LookupReceipt, RateReceipt, Receipt, RowAccount,
-    SourceReceipt, UnreadSource,
+    SourceReceipt, SplitReceipt, UnreadSource,
 };
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
 pub(crate) use select::filter_rows;

@@ -34,6 +34,8 @@ pub struct Receipt {
     pub aliases: Vec<AliasReceipt>,
     /// What was converted to the currency of the answer, where one was asked for.
     pub conversion: Option<ConversionReceipt>,
+    /// One account per split of shared cost, in the order of the rules.
+    pub splits: Vec<SplitReceipt>,
     /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
     pub answer_sha256: String,
 }
@@ -49,6 +51,23 @@ pub struct AliasReceipt {
     pub renamed: u64,
     /// Of these, charges whose keys hold different values; the first stated counts.
     pub conflicts: u64,
+}
+
+/// What a split of shared cost moved. What left the shared groups is what came to the others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SplitReceipt {
+    /// The rule as it was written.
+    pub rule: String,
+    /// Cost that was moved, per currency, over all periods.
+    pub moved: Totals,
+    /// Groups that it left.
+    pub from: u64,
+    /// Groups that it came to.
+    pub to: u64,
+    /// Periods and currencies in which something was moved.
+    pub times: u64,
+    /// Of these, those in which it was shared evenly, because no target had a weight.
+    pub evenly: u64,
 }
 
 /// What was read of one file.

@@ -142,6 +142,11 @@ impl Amount {
                 scale: scale.min(least),
             };
         }
+        // Columns of 18 and more decimals hold amounts of four: their zeros go nine at a time.
+        while scale >= least.saturating_add(9) && mantissa % POW10[9] == 0 {
+            mantissa /= POW10[9];
+            scale -= 9;
+        }
         // Nearly all amounts fit 64 bits, where a division costs a tenth.
         if let Ok(mut small) = i64::try_from(mantissa) {
             while scale > least && small % 10 == 0 {

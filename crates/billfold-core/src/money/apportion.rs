@@ -285,7 +285,9 @@ mod tests {
         whole.add(&sum(&fine)).unwrap();
         let parts = apportion(&whole, &weights, 38).unwrap().unwrap();
         let mut total = ExactSum::ZERO;
-        parts.iter().for_each(|part| total.add(part).unwrap());
+        for part in &parts {
+            total.add(part).unwrap();
+        }
         assert_eq!(total, whole);
     }
 

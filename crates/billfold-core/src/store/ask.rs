@@ -24,7 +24,7 @@ use crate::engine::{Answer, Finished, Plan, Receipt, Rolled, Sums, answer_sha256
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, ExactSum, POW10, SumColumn, Totals};
 use crate::query::{Allocation, Clock, Condition, Test};
-use crate::time::{Granularity, Window};
+use crate::time::Window;
 
 /// Charges of a batch.
 const BATCH_ROWS: usize = 1 << 15;
@@ -393,9 +393,8 @@ impl Store {
         let query = &plan.query;
         let Some(cube) = &self.cube else { return Ok(None) };
         let is_cubic = query.allocation == Allocation::Prorate
-            && cube.has_periods(query.granularity)
-            && query.metric == self.options.metric
-            && (query.zone == cube.days.zone || query.granularity == Granularity::Total);
+            && cube.grid.has_periods(query.zone, query.granularity)
+            && query.metric == self.options.metric;
         let Some(span) = cube.span().filter(|_| is_cubic) else {
             return Ok(None);
         };
@@ -429,7 +428,7 @@ impl Store {
             dimensions.push((texts, codes));
         }
 
-        let periods = Periods::new(plan.calendar, cube.days, span);
+        let periods = Periods::new(plan.calendar, cube.grid, span);
         let names: Vec<Currency> = profiles.currency.texts.names().iter().map(currency).collect();
         let mut keys: Vec<(&StringArray, Vec<u32>)> = dimensions
             .iter()
@@ -534,8 +533,8 @@ fn tags_of(sets: &ArrayRef, set: usize) -> impl Iterator<Item = (&str, Option<&s
 /// A window as days of the cube, `[from, to)`; None where a bound is inside a day.
 fn whole_days(cube: &Cube, window: Window, (first_day, last_day): (i32, i32)) -> Option<(i32, i32)> {
     let day = |instant: i64| {
-        let day = cube.days.ordinal(instant);
-        let starts = cube.days.bounds(day).start == Some(instant);
+        let day = cube.grid.ordinal(instant);
+        let starts = cube.grid.bounds(day).start == Some(instant);
         i32::try_from(day).ok().filter(|_| starts)
     };
     let from = match window.start {

@@ -3,16 +3,17 @@
 //! Shares of a charge over adjacent days add up to its share over all of them, exactly, so any window of whole days
 //! and any period made of days is a difference of two running sums. A charge counts in every period that it
 //! touches: those that cover the first day of a period with a charge, and those that begin on its later days.
-//! A bill of many resources has more days than charges; then the cells are months.
+//! What is called a day here is a cell of the [`Grid`]: a part of a day, or of a month.
 
 use rayon::prelude::*;
 
+use super::grid::{Grid, GridLookup};
 use super::load::Columns;
 use super::profile::{Codes, first};
 use crate::engine::group::Pairs;
 use crate::error::{Error, Result};
 use crate::money::{ExactSum, share_between};
-use crate::time::{Calendar, Granularity, PeriodLookup};
+use crate::time::{Calendar, Granularity};
 
 /// What a cube can group and filter by, beside the currency.
 pub(super) const DIMENSIONS: &[&str] = &[
@@ -26,14 +27,13 @@ pub(super) const DIMENSIONS: &[&str] = &[
 /// Decimals that a share has at least.
 const LEAST_SCALE: u8 = 18;
 
-/// Days from the first to the last of a key, above which there is no cube: 150 years are no bill's.
-const MAX_DAYS: u32 = 55_000;
+/// Cells from the first to the last of a key, above which there is no cube: 150 years are no bill's.
+const MAX_DAYS: u32 = 55_000 * Grid::MAX_PARTS as u32;
 
 /// Running sums per key and day.
 #[derive(Debug)]
 pub(super) struct Cube {
-    /// The days of the cells; or months, where days would take too much memory.
-    pub(super) days: Calendar,
+    pub(super) grid: Grid,
     /// Decimals of the sums.
     pub(super) scale: u8,
     /// Per dimension of [`DIMENSIONS`] that the store has: its column among the profiles', and the codes per key.
@@ -70,7 +70,7 @@ impl Cube {
     /// Adds up a store; None where that would take more cells than `max_cells`, or more than 128 bits.
     ///
     /// Errors: a bug of ours.
-    pub(super) fn build(columns: &Columns, days: Calendar, max_cells: usize) -> Result<Option<Self>> {
+    pub(super) fn build(columns: &Columns, grid: Grid, max_cells: usize) -> Result<Option<Self>> {
         let profiles = &columns.profiles;
         let n = profiles.len();
         let dimensions: Vec<usize> = DIMENSIONS
@@ -102,8 +102,8 @@ impl Cube {
         let built: Result<Vec<Option<Cells>>> = of_key
             .par_iter()
             .map_init(
-                || PeriodLookup::new(days),
-                |lookup, of_key| cells_of(columns, of_key, days, lookup, scale),
+                || GridLookup::new(grid),
+                |lookup, of_key| cells_of(columns, of_key, lookup, scale),
             )
             .collect();
         let mut cells = Cells::default();
@@ -142,7 +142,7 @@ impl Cube {
             })
             .collect();
         Ok(Some(Cube {
-            days,
+            grid,
             scale,
             dimensions: dimensions
                 .into_iter()
@@ -157,16 +157,6 @@ impl Cube {
             first_cell,
             cells,
         }))
-    }
-
-    /// Whether periods of a granularity are made of whole cells.
-    pub(super) fn has_periods(&self, granularity: Granularity) -> bool {
-        use Granularity::{Hourly, Monthly, Quarterly, Total, Yearly};
-        if self.days.granularity == Monthly {
-            matches!(granularity, Monthly | Quarterly | Yearly | Total)
-        } else {
-            granularity != Hourly
-        }
     }
 
     /// Keys.
@@ -243,7 +233,7 @@ pub(super) struct Periods {
 
 impl Periods {
     /// Of the days from `first_day` to `last_day`.
-    pub(super) fn new(calendar: Calendar, days: Calendar, (first_day, last_day): (i32, i32)) -> Self {
+    pub(super) fn new(calendar: Calendar, grid: Grid, (first_day, last_day): (i32, i32)) -> Self {
         let mut of_day = Vec::with_capacity((last_day - first_day + 1) as usize);
         let mut known: Option<(i64, i32)> = None;
         for day in first_day..=last_day {
@@ -251,13 +241,12 @@ impl Periods {
                 Some((ordinal, end)) if day < end => (ordinal, end),
                 _ if calendar.granularity == Granularity::Total => (0, i32::MAX),
                 _ => {
-                    // A date that the zone skipped is empty and begins where the next one does.
-                    let start = days.bounds(i64::from(day)).start.unwrap_or(i64::MIN);
+                    let start = grid.bounds(i64::from(day)).start.unwrap_or(i64::MIN);
                     let ordinal = calendar.ordinal(start);
                     let end = calendar
                         .bounds(ordinal)
                         .end
-                        .map_or(i64::MAX, |end| days.ordinal(end));
+                        .map_or(i64::MAX, |end| grid.ordinal(end));
                     (ordinal, i32::try_from(end).unwrap_or(i32::MAX).max(day + 1))
                 }
             };
@@ -297,8 +286,7 @@ fn scale_of(columns: &Columns) -> Option<u8> {
 fn cells_of(
     columns: &Columns,
     profiles: &[u32],
-    days: Calendar,
-    lookup: &mut PeriodLookup,
+    lookup: &mut GridLookup,
     scale: u8,
 ) -> Result<Option<Cells>> {
     let rows = || {
@@ -354,7 +342,7 @@ fn cells_of(
             let day_end = if length <= 0 {
                 i64::MAX
             } else {
-                days.bounds(i64::from(day)).end.unwrap_or(i64::MAX)
+                lookup.grid().bounds(i64::from(day)).end.unwrap_or(i64::MAX)
             };
             if end <= day_end {
                 active[slot] += 1;
@@ -368,7 +356,11 @@ fn cells_of(
             let mut from = start;
             while from < end {
                 let day = lookup.ordinal(from);
-                let edge = days.bounds(i64::from(day)).end.map_or(end, |e| e.min(end));
+                let edge = lookup
+                    .grid()
+                    .bounds(i64::from(day))
+                    .end
+                    .map_or(end, |e| e.min(end));
                 if edge <= from {
                     return Err(Error::bug("a day that ends before it starts"));
                 }

@@ -7,6 +7,7 @@
 
 mod ask;
 mod cube;
+mod grid;
 mod load;
 mod packed;
 mod profile;
@@ -24,10 +25,11 @@ use crate::engine::{
 use crate::error::{Error, Result};
 use crate::money::{Currency, Totals};
 use crate::query::{ChargeQuery, CostMetric, FactsQuery, RowsQuery};
-use crate::time::{Calendar, Granularity, Tz};
+use crate::time::{Granularity, Tz};
 
 use ask::Gate;
 use cube::Cube;
+use grid::Grid;
 use load::{Columns, LoadFold, Shape};
 
 /// What a store keeps of a bill.
@@ -166,11 +168,20 @@ impl Store {
         let answered = ran.answered(&shape.plan, allow)?;
         let (columns, totals) = answered.value.build()?;
         let max_cells = columns.n_rows.saturating_add(1_000_000);
-        let cells = |granularity| Cube::build(&columns, Calendar::new(options.zone, granularity), max_cells);
-        let cube = match cells(Granularity::Daily)? {
-            Some(cube) => Some(cube),
-            None => cells(Granularity::Monthly)?,
-        };
+        // The finest cells that there is room for.
+        let mut cube = None;
+        for (granularity, is_cut) in [
+            (Granularity::Daily, true),
+            (Granularity::Daily, false),
+            (Granularity::Monthly, true),
+            (Granularity::Monthly, false),
+        ] {
+            let grid = Grid::new(options.zone, granularity, is_cut);
+            cube = Cube::build(&columns, grid, max_cells)?;
+            if cube.is_some() {
+                break;
+            }
+        }
         let mut receipt = answered.receipt;
         receipt.cost = CostAccount {
             read: receipt.cost.read,

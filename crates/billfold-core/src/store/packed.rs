@@ -1,13 +1,17 @@
 //! Packed columns: exact numbers in blocks, each in the fewest bytes that hold it.
 //!
 //! A block of 1,024 rows has one scale, one base and one unit (the greatest common divisor of the distances from
-//! the base), and per row a little-endian multiple of that unit. What fits no such form is kept as it stands.
+//! the base), and per row a little-endian multiple of that unit. The few values that are far from the others,
+//! or finer, stand apart in full; a block without such a form is kept as it stands.
 
 use crate::charge::builder::MoneyBuilder;
 use crate::money::{Amount, rescale};
 
 /// Rows of a block.
 const BLOCK: usize = 1024;
+
+/// Values of a block that may stand apart.
+const MAX_PATCHES: usize = BLOCK / 16;
 
 /// A packed column.
 #[derive(Debug, Default)]
@@ -29,6 +33,8 @@ enum Block {
         width: u8,
         scale: u8,
         has_nulls: bool,
+        /// Rows, ascending, whose value stands here, being far from the others or finer than they are.
+        patches: Box<[(u16, Amount)]>,
     },
     Plain(Box<[Option<Amount>]>),
 }
@@ -75,6 +81,12 @@ impl Packer {
     fn flush(&mut self) {
         self.packed.len += self.pending.len();
         self.packed.has_values |= self.pending.iter().any(Option::is_some);
+        // The decimals of a column say nothing about those of its values.
+        for value in self.pending.iter_mut().flatten() {
+            if value.scale() > 0 {
+                *value = value.normalized();
+            }
+        }
         let bytes = &mut self.packed.bytes;
         let block =
             narrow(&self.pending, bytes).unwrap_or_else(|| Block::Plain(self.pending.as_slice().into()));
@@ -83,51 +95,167 @@ impl Packer {
     }
 }
 
-/// None where the values have no common scale, or are too far apart.
+/// None where too many values have no common scale, or are too far apart.
 fn narrow(values: &[Option<Amount>], bytes: &mut Vec<u8>) -> Option<Block> {
-    if values.iter().all(Option::is_none) {
-        return Some(Block::Narrow {
-            base: 0,
-            unit: 1,
-            at: bytes.len() as u64,
-            width: 0,
-            scale: 0,
-            has_nulls: true,
-        });
-    }
     let scale = values.iter().flatten().map(|a| a.scale()).max().unwrap_or(0);
-    let has_nulls = values.iter().any(Option::is_none);
-    let at_scale = |a: &Amount| rescale(a.mantissa(), a.scale(), scale);
-    let mut base = i128::MAX;
-    for value in values.iter().flatten() {
-        base = base.min(at_scale(value)?);
-    }
-    let mut unit = 0_u64;
-    let mut far = 0_u64;
-    for value in values.iter().flatten() {
-        let distance = u64::try_from(at_scale(value)?.checked_sub(base)?).ok()?;
-        far = far.max(distance);
-        unit = common_divisor(distance, unit);
-    }
-    let unit = unit.max(1);
-    let largest = (far / unit).checked_add(u64::from(has_nulls))?;
-    let width = (64 - largest.leading_zeros()).div_ceil(8) as u8;
-    let at = bytes.len() as u64;
-    for value in values {
-        let multiple = match value {
-            None => 0,
-            Some(value) => (at_scale(value)? - base) as u64 / unit + u64::from(has_nulls),
+    let whole = Form::of(values, scale, i128::MIN, i128::MAX);
+    let form = match whole {
+        Some(form) if form.width <= 2 => form,
+        whole => {
+            let trimmed = trimmed(values);
+            let size = |form: &Form| form.size_bytes(values.len());
+            match (whole, trimmed) {
+                (Some(whole), Some(trimmed)) if size(&trimmed) < size(&whole) => trimmed,
+                (Some(form), _) | (None, Some(form)) => form,
+                (None, None) => return None,
+            }
+        }
+    };
+    Some(form.write(values, bytes))
+}
+
+/// How the values of a block are written.
+struct Form {
+    scale: u8,
+    base: i128,
+    /// The largest value that is not patched.
+    top: i128,
+    unit: u64,
+    width: u8,
+    has_nulls: bool,
+    n_patches: usize,
+}
+
+impl Form {
+    /// That of values at a scale; those that are finer, or outside `from..=to` at it, are patched.
+    /// None where the others are too far apart.
+    fn of(values: &[Option<Amount>], scale: u8, from: i128, to: i128) -> Option<Self> {
+        let mut form = Form {
+            scale,
+            base: i128::MAX,
+            top: i128::MIN,
+            unit: 0,
+            width: 0,
+            has_nulls: values.iter().any(Option::is_none),
+            n_patches: 0,
         };
-        bytes.extend_from_slice(&multiple.to_le_bytes()[..usize::from(width)]);
+        for value in values.iter().flatten() {
+            match at_scale(value, scale).filter(|v| (from..=to).contains(v)) {
+                Some(value) => {
+                    form.base = form.base.min(value);
+                    form.top = form.top.max(value);
+                }
+                None => form.n_patches += 1,
+            }
+        }
+        if form.n_patches > MAX_PATCHES {
+            return None;
+        }
+        if form.base > form.top {
+            // Nothing but nulls and patches.
+            return Some(Form {
+                base: 0,
+                top: -1,
+                unit: 1,
+                ..form
+            });
+        }
+        let far = u64::try_from(form.top.checked_sub(form.base)?).ok()?;
+        for value in values.iter().flatten() {
+            if let Some(distance) = form.distance(value) {
+                form.unit = common_divisor(distance, form.unit);
+            }
+        }
+        form.unit = form.unit.max(1);
+        let largest = (far / form.unit).checked_add(u64::from(form.has_nulls))?;
+        form.width = (64 - largest.leading_zeros()).div_ceil(8) as u8;
+        Some(form)
     }
-    Some(Block::Narrow {
-        base,
-        unit,
-        at,
-        width,
-        scale,
-        has_nulls,
-    })
+
+    /// From the base, at the scale; None for a value that is patched.
+    fn distance(&self, value: &Amount) -> Option<u64> {
+        let value = at_scale(value, self.scale)?;
+        (self.base..=self.top)
+            .contains(&value)
+            .then(|| (value - self.base) as u64)
+    }
+
+    fn size_bytes(&self, n: usize) -> usize {
+        n * usize::from(self.width) + self.n_patches * size_of::<(u16, Amount)>()
+    }
+
+    fn write(self, values: &[Option<Amount>], bytes: &mut Vec<u8>) -> Block {
+        let at = bytes.len() as u64;
+        let mut patches = Vec::with_capacity(self.n_patches);
+        for (row, value) in values.iter().enumerate() {
+            let multiple = match value {
+                None => 0,
+                Some(value) => match self.distance(value) {
+                    Some(distance) => distance / self.unit + u64::from(self.has_nulls),
+                    None => {
+                        patches.push((row as u16, *value));
+                        0
+                    }
+                },
+            };
+            bytes.extend_from_slice(&multiple.to_le_bytes()[..usize::from(self.width)]);
+        }
+        Block::Narrow {
+            base: self.base,
+            unit: self.unit,
+            at,
+            width: self.width,
+            scale: self.scale,
+            has_nulls: self.has_nulls,
+            patches: patches.into(),
+        }
+    }
+}
+
+/// The value in units of `10^-scale`; None where it is finer, or too large.
+fn at_scale(value: &Amount, scale: u8) -> Option<i128> {
+    rescale(value.mantissa(), value.scale(), scale)
+}
+
+/// The form that patches the values which cost the others most.
+fn trimmed(values: &[Option<Amount>]) -> Option<Form> {
+    let mut of_scale = [0_usize; 39];
+    for value in values.iter().flatten() {
+        of_scale[usize::from(value.scale())] += 1;
+    }
+    let mut n_finer: usize = of_scale.iter().sum();
+    let scale = of_scale.iter().position(|n| {
+        n_finer -= n;
+        n_finer <= MAX_PATCHES / 2
+    })? as u8;
+    let mut near: Vec<i128> = values
+        .iter()
+        .flatten()
+        .filter_map(|v| at_scale(v, scale))
+        .collect();
+    near.sort_unstable();
+    let n = near.len();
+    if n == 0 {
+        return None;
+    }
+    let spare = MAX_PATCHES.saturating_sub(values.iter().flatten().count() - n);
+    // How many to leave out, and how many of those at the lower end.
+    let mut best: Option<(usize, i128, i128)> = None;
+    for out in 0..=spare.min(n - 1) {
+        for low in 0..=out {
+            let (from, to) = (near[low], near[n - 1 - (out - low)]);
+            let Some(far) = to.checked_sub(from).and_then(|far| u64::try_from(far).ok()) else {
+                continue;
+            };
+            let width = (64 - far.leading_zeros()).div_ceil(8) as usize;
+            let size = width * values.len() + out * size_of::<(u16, Amount)>();
+            if best.is_none_or(|(least, ..)| size < least) {
+                best = Some((size, from, to));
+            }
+        }
+    }
+    let (_, from, to) = best?;
+    Form::of(values, scale, from, to)
 }
 
 /// Greatest common divisor; the divisor so far mostly divides the next number, too.
@@ -156,7 +284,7 @@ impl Packed {
     pub(super) fn size_bytes(&self) -> usize {
         let plain = |block: &Block| match block {
             Block::Plain(values) => std::mem::size_of_val::<[_]>(values),
-            Block::Narrow { .. } => 0,
+            Block::Narrow { patches, .. } => std::mem::size_of_val::<[_]>(patches),
         };
         self.bytes.capacity()
             + self.blocks.capacity() * size_of::<Block>()
@@ -174,7 +302,11 @@ impl Packed {
                 width,
                 scale,
                 has_nulls,
+                patches,
             } => {
+                if let Some(amount) = patch_of(patches, row % BLOCK) {
+                    return Some(amount);
+                }
                 let multiple = self.word(*at, *width, row % BLOCK);
                 if *has_nulls && multiple == 0 {
                     return None;
@@ -206,10 +338,22 @@ impl Packed {
                 at,
                 width,
                 has_nulls,
+                patches,
                 ..
             } => {
                 let base = *base as i64 - *unit as i64 * i64::from(*has_nulls);
-                out.extend(within.map(|i| base.wrapping_add((self.word(*at, *width, i) * unit) as i64)));
+                let first = out.len();
+                out.extend(within.clone().map(|i| {
+                    let multiple = self.word(*at, *width, i);
+                    if *has_nulls && multiple == 0 {
+                        0
+                    } else {
+                        base.wrapping_add((multiple * unit) as i64)
+                    }
+                }));
+                for (at, amount) in patches_in(patches, &within) {
+                    out[first + at] = amount.mantissa() as i64;
+                }
             }
         });
     }
@@ -219,7 +363,10 @@ impl Packed {
         let mut largest = 0;
         self.pieces(rows, |block, within| {
             let scale = match block {
-                Block::Narrow { scale, .. } => *scale,
+                Block::Narrow { scale, patches, .. } => patches_in(patches, &within)
+                    .map(|(_, amount)| amount.scale())
+                    .max()
+                    .map_or(*scale, |patched| patched.max(*scale)),
                 Block::Plain(values) => values[within]
                     .iter()
                     .flatten()
@@ -252,7 +399,9 @@ impl Packed {
                 width,
                 scale: own,
                 has_nulls,
+                patches,
             } => {
+                let first = out.len();
                 let up = |value: i128| rescale(value, *own, scale);
                 // Base and reach bound all values of the block, so one look decides for all.
                 let reach =
@@ -270,12 +419,22 @@ impl Packed {
                     return;
                 };
                 if *has_nulls {
-                    out.extend(within.map(|i| match self.word(*at, *width, i) {
+                    out.extend(within.clone().map(|i| match self.word(*at, *width, i) {
                         0 => 0,
                         multiple => base + i128::from(multiple - 1) * unit,
                     }));
                 } else {
-                    out.extend(within.map(|i| base + i128::from(self.word(*at, *width, i)) * unit));
+                    out.extend(
+                        within
+                            .clone()
+                            .map(|i| base + i128::from(self.word(*at, *width, i)) * unit),
+                    );
+                }
+                for (at, amount) in patches_in(patches, &within) {
+                    match rescale(amount.mantissa(), amount.scale(), scale) {
+                        Some(mantissa) => out[first + at] = mantissa,
+                        None => fits = false,
+                    }
                 }
             }
         });
@@ -313,6 +472,31 @@ impl Packed {
             row = end;
         }
     }
+}
+
+/// The value of a row that stands apart.
+#[inline]
+fn patch_of(patches: &[(u16, Amount)], row: usize) -> Option<Amount> {
+    if patches.is_empty() {
+        return None;
+    }
+    let at = patches
+        .binary_search_by_key(&row, |(row, _)| usize::from(*row))
+        .ok()?;
+    Some(patches[at].1)
+}
+
+/// The values of some rows that stand apart, and how far from the first of those rows.
+fn patches_in<'a>(
+    patches: &'a [(u16, Amount)],
+    rows: &std::ops::Range<usize>,
+) -> impl Iterator<Item = (usize, Amount)> + use<'a> {
+    let first = rows.start;
+    let at = |row: usize| patches.partition_point(|(patched, _)| usize::from(*patched) < row);
+    let (from, to) = (at(first), at(rows.end));
+    patches[from..to]
+        .iter()
+        .map(move |(row, amount)| (usize::from(*row) - first, *amount))
 }
 
 #[cfg(test)]
@@ -375,6 +559,27 @@ mod tests {
             prop_assert_eq!(&out, &values);
             prop_assert_eq!(packed.int(values.len() - 1), values[values.len() - 1]);
         }
+    }
+
+    #[test]
+    fn a_few_odd_values_cost_the_others_nothing() {
+        let values: Vec<Option<Amount>> = (0..10_240_i128)
+            .map(|row| match row % 100 {
+                7 => Amount::new(row * 1_234_567_890_123_456_789, 21),
+                50 => Amount::new(-(10_i128.pow(30)) - row, 2),
+                _ => Amount::new(row % 9_000, 3),
+            })
+            .collect();
+        let packed = pack(&values);
+        for (row, value) in values.iter().enumerate() {
+            assert_eq!(packed.get(row), *value);
+        }
+        let mut mantissas = Vec::new();
+        assert_eq!(packed.scale(0..107), 21);
+        assert_eq!(packed.scale(8..107), 3);
+        assert!(packed.mantissas(51..107, 3, &mut mantissas));
+        assert_eq!(mantissas[1], 52);
+        assert!(packed.size_bytes() < 10_240 * 4, "{}", packed.size_bytes());
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn query() -> impl Strategy<Value = ChargeQuery> {
             1 => Just(None),
             5 => (-2_i64..45).prop_map(|days| Some(MIDNIGHT + days * DAY)),
             2 => select(vec![1_i64, 32, 62]).prop_map(|days| Some(MIDNIGHT + days * DAY)),
+            2 => (-2_i64..45).prop_map(|days| Some((MIDNIGHT / DAY + days) * DAY)),
             1 => (-2 * DAY..40 * DAY).prop_map(|at| Some(MIDNIGHT + at)),
         ]
     };
@@ -140,7 +141,7 @@ fn shown(answered: &Answered<Answer>) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn running_sums_and_scans_say_what_files_say(
@@ -158,11 +159,13 @@ proptest! {
         let store = Store::load(&inputs, options(), StoreOptions::default()).unwrap();
         prop_assert!(store.cube.is_some());
         let files = Files::new(inputs, options());
-        let by_month = Calendar::new(Tz::Asia__Shanghai, Granularity::Monthly);
-        let by_month = Store {
-            cube: Cube::build(&store.columns, by_month, usize::MAX).unwrap(),
-            ..Arc::into_inner(Store::load(&[path.display().to_string()], options(), StoreOptions::default()).unwrap()).unwrap()
-        };
+        let mut coarser = Vec::new();
+        for (granularity, is_cut) in [(Granularity::Daily, false), (Granularity::Monthly, true), (Granularity::Monthly, false)] {
+            let grid = Grid::new(Tz::Asia__Shanghai, granularity, is_cut);
+            let cube = Cube::build(&store.columns, grid, usize::MAX).unwrap();
+            let again = Store::load(&[path.display().to_string()], options(), StoreOptions::default()).unwrap();
+            coarser.push(Store { cube, ..Arc::into_inner(again).unwrap() });
+        }
         let mut n_by_cube = 0;
         for query in &queries {
             let expected = shown(&files.sums(query).unwrap());
@@ -171,17 +174,19 @@ proptest! {
                 n_by_cube += 1;
                 prop_assert_eq!(shown(&answered), expected.clone(), "by running sums: {:?}", query);
             }
-            if let Some(answered) = by_month.sums_by_cube(&plan).unwrap() {
-                prop_assert_eq!(shown(&answered), expected.clone(), "by months: {:?}", query);
+            for store in &coarser {
+                if let Some(answered) = store.sums_by_cube(&plan).unwrap() {
+                    prop_assert_eq!(shown(&answered), expected.clone(), "by coarser cells: {:?}", query);
+                }
             }
             let scanned = store.sums_by_scan(plan).unwrap();
             prop_assert_eq!(shown(&scanned), expected, "by a scan: {:?}", query);
         }
         let is_whole = |query: &&ChargeQuery| {
-            let whole = |bound: Option<i64>| bound.is_none_or(|at| (at - MIDNIGHT) % DAY == 0);
+            let whole = |bound: Option<i64>| bound.is_none_or(|at| (at - MIDNIGHT) % DAY == 0 || at % DAY == 0);
             query.allocation == Allocation::Prorate
                 && query.granularity != Granularity::Hourly
-                && (query.zone == Tz::Asia__Shanghai || query.granularity == Granularity::Total)
+                && (query.zone == Tz::Asia__Shanghai || query.zone == Tz::UTC || query.granularity == Granularity::Total)
                 && whole(query.window.start)
                 && whole(query.window.end)
         };
