@@ -66,6 +66,7 @@ mod reports;
 mod runs;
 mod serve;
 mod spill;
+mod splits;
 mod support;
 mod tagged;
 mod wire;

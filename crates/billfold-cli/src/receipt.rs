@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use billfold_core::engine::{
     AliasReceipt, ConversionReceipt, CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt,
+    SplitReceipt,
 };
 use billfold_core::error::Printable;
 use billfold_core::money::{Currency, ExactSum, Totals};
@@ -38,6 +39,7 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
     lines.extend(receipt.aliases.iter().map(alias));
     lines.extend(receipt.lookups.iter().map(lookup));
     lines.extend(receipt.conversion.as_ref().map(conversion));
+    lines.extend(receipt.splits.iter().map(split));
     if !receipt.answer_sha256.is_empty() {
         let totals: Vec<String> = receipt
             .cost
@@ -104,6 +106,37 @@ fn lookup(receipt: &LookupReceipt) -> String {
     line
 }
 
+/// What a split moved.
+pub(crate) fn split(receipt: &SplitReceipt) -> String {
+    let moved: Vec<String> = receipt
+        .moved
+        .iter()
+        .map(|(currency, sum)| format!("{currency} {sum}"))
+        .collect();
+    let moved = if moved.is_empty() {
+        "nothing".to_owned()
+    } else {
+        moved.join(", ")
+    };
+    let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let mut line = format!(
+        "split {}: {moved} from {} to {}",
+        Printable(&receipt.rule),
+        plural(receipt.from, "group"),
+        plural(receipt.to, "group")
+    );
+    if receipt.evenly > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            line,
+            "; evenly in {} of {}, as no group had a weight",
+            receipt.evenly,
+            plural(receipt.times, "period")
+        );
+    }
+    line
+}
+
 /// What was converted, per currency.
 fn conversion(receipt: &ConversionReceipt) -> String {
     let mut sums: BTreeMap<Currency, (ExactSum, ExactSum)> = BTreeMap::new();
@@ -142,6 +175,7 @@ pub(crate) struct ReceiptView<'a> {
     aliases: Vec<AliasView<'a>>,
     lookups: Vec<LookupView<'a>>,
     conversion: Option<ConversionView<'a>>,
+    splits: Vec<SplitView<'a>>,
     left_out: Vec<LeftOutView<'a>>,
     answer_sha256: Option<&'a str>,
 }
@@ -194,6 +228,30 @@ struct RateView<'a> {
     charges: u64,
     cost: String,
     converted: String,
+}
+
+/// What a split of shared cost moved.
+#[derive(Serialize)]
+struct SplitView<'a> {
+    rule: &'a str,
+    moved: TotalsView<'a>,
+    from_groups: u64,
+    to_groups: u64,
+    times: u64,
+    evenly: u64,
+}
+
+impl<'a> From<&'a SplitReceipt> for SplitView<'a> {
+    fn from(split: &'a SplitReceipt) -> Self {
+        SplitView {
+            rule: &split.rule,
+            moved: TotalsView(&split.moved),
+            from_groups: split.from,
+            to_groups: split.to,
+            times: split.times,
+            evenly: split.evenly,
+        }
+    }
 }
 
 /// What a tag alias came to.
@@ -279,6 +337,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             aliases,
             lookups,
             conversion,
+            splits,
             answer_sha256,
         } = receipt;
         ReceiptView {
@@ -291,6 +350,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             aliases: aliases.iter().map(AliasView::from).collect(),
             lookups: lookups.iter().map(LookupView::from).collect(),
             conversion: conversion.as_ref().map(ConversionView::from),
+            splits: splits.iter().map(SplitView::from).collect(),
             left_out: left_out
                 .iter()
                 .map(|file| LeftOutView {

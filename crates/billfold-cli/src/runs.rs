@@ -28,7 +28,7 @@ use crate::lookup;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt;
-use crate::report::Look;
+use crate::report::{Asked, Look};
 use crate::request;
 use crate::sink::{NewFile, Target};
 use crate::source;
@@ -39,6 +39,7 @@ struct Named {
     name: String,
     args: ReportArgs,
     query: ChargeQuery,
+    asked: Asked,
     /// Standard output without any.
     outputs: Vec<(Look, Target)>,
     budgets: Vec<Budget>,
@@ -142,7 +143,7 @@ fn make(
     options.exchange = crate::lookup::exchange(&first.args.exchange)?;
     let mut questions = Vec::new();
     for report in reports {
-        questions.extend(pivot::questions(&report.query)?);
+        questions.extend(report.asked.questions()?);
     }
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;
@@ -169,12 +170,15 @@ fn make(
                 reporter.note(io, "receipt", line);
             }
         }
-        let Some(answer) = cells.answer.clone() else {
+        if cells.answer.is_none() {
             return Err(cells
                 .error()
                 .unwrap_or_else(|| Error::bug("no answer and no error")));
-        };
-        let pivot = Pivot::new(three)?;
+        }
+        let (pivot, answer) = report.asked.pivot(three)?;
+        for split in &pivot.receipt.splits {
+            reporter.note(io, "receipt", receipt::split(split));
+        }
         for budget in &report.budgets {
             failed.extend(budget.judge(&report.name, &pivot)?);
         }
@@ -399,6 +403,7 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args
     query.order = report.sort.parse()?;
     query.top = report.top;
     query.fill = report.fill;
+    let asked = Asked::new(&report, &query).map_err(|e| wrong(e.to_string()))?;
     let paths: Vec<String> = if outputs.is_empty() {
         vec!["-".to_owned()]
     } else {
@@ -414,6 +419,7 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args
         .collect::<Result<_>>()?;
     Ok(Named {
         name: name.to_owned(),
+        asked,
         args: *report,
         query,
         outputs,
