@@ -25,6 +25,9 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Options whose values are paths, which start at the folder of the file.
 const PATHS: [&str; 4] = ["mapping", "lookup", "rates", "aliases"];
 
+/// Pairs of an old and a new tag key.
+pub(crate) type AliasPairs = Vec<(String, String)>;
+
 /// A file, by its sections.
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -80,7 +83,7 @@ impl Config {
     /// Tag keys that are read as others: pairs of an old and a new key.
     ///
     /// Errors: usage, for what is neither a key nor a list of keys.
-    pub(crate) fn aliases(&self) -> Result<Vec<(String, String)>> {
+    pub(crate) fn aliases(&self) -> Result<AliasPairs> {
         let wrong = |what: String| {
             usage(what)
                 .in_source(&self.name)

@@ -21,7 +21,7 @@ use toml::Value;
 
 use crate::args::Command;
 use crate::args::report::{ReportArgs, RunArgs};
-use crate::config::{Config, table_of, texts};
+use crate::config::{AliasPairs, Config, table_of, texts};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::lookup;
@@ -336,7 +336,7 @@ impl Budget {
 }
 
 /// Reads the file and judges every report in it.
-fn read(args: &RunArgs) -> Result<(Vec<Named>, Vec<(String, String)>)> {
+fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
     let config = Config::read(&args.config)?;
     let name = &config.name;
     if config.reports.is_empty() {

@@ -8,13 +8,10 @@ use billfold_core::dataset::Outcome;
 use billfold_core::engine::{Answer, answer_sha256};
 use billfold_core::money::{Currency, ExactSum};
 use billfold_core::query::{ChargeQuery, Order};
-use billfold_core::split::{Shared, Splits};
+use billfold_core::split::{GroupName, Shared, Splits};
 use billfold_core::{Error, Result};
 
 use crate::pivot::{self, Pivot, QUESTIONS, RowSplit};
-
-/// A group, by currency and keys.
-type Name = (Currency, Vec<Arc<str>>);
 
 /// The questions of a pivot after splits: what is split, the charges of the rows, the totals of the columns.
 ///
@@ -46,7 +43,7 @@ pub fn pivot(outcomes: Vec<Outcome>, query: &ChargeQuery, splits: &Splits) -> Re
     let row_answer = rows.answer.ok_or_else(none)?;
     let column_answer = columns.answer.ok_or_else(none)?;
     let shared = splits.apply(&inner)?;
-    let charges: BTreeMap<Name, u64> = row_answer
+    let charges: BTreeMap<GroupName, u64> = row_answer
         .rows()
         .map(|row| {
             let keys = row.keys().map(Arc::from).collect();

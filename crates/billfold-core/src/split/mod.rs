@@ -97,6 +97,9 @@ struct Group {
     received: ExactSum,
 }
 
+/// A group over all periods: its currency and its keys.
+pub type GroupName = (Currency, Vec<Arc<str>>);
+
 type Bucket = BTreeMap<Vec<Arc<str>>, Group>;
 
 impl Splits {
@@ -403,7 +406,7 @@ impl Shared {
     pub fn answer(
         &self,
         query: &ChargeQuery,
-        charges: Option<&BTreeMap<(Currency, Vec<Arc<str>>), u64>>,
+        charges: Option<&BTreeMap<GroupName, u64>>,
     ) -> Result<Finished> {
         let plan = Arc::new(Plan::new(query.clone())?);
         let calendar = plan.calendar;
