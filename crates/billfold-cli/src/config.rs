@@ -38,6 +38,10 @@ pub(crate) struct Config {
     /// Options under all reports.
     pub(crate) defaults: Table,
     /// By name, the options of a report.
+    #[cfg_attr(
+        not(feature = "report"),
+        expect(dead_code, reason = "reports are made where a data frame engine is")
+    )]
     pub(crate) reports: Table,
     /// By name, the options of a budget.
     pub(crate) budgets: Table,
