@@ -22,7 +22,10 @@ const CORE: &[(&str, &[&str])] = &[
             "error", "money", "time", "charge", "query", "engine", "dataset", "tags",
         ],
     ),
-    ("split", &["error", "money", "time", "query", "engine", "split"]),
+    (
+        "split",
+        &["error", "money", "time", "charge", "query", "engine", "split"],
+    ),
     ("budget", &["error", "money", "time", "query", "engine", "budget"]),
     ("alias", &["error", "charge", "engine", "alias"]),
     (

@@ -135,6 +135,62 @@ fn each_method_has_its_proportion() {
 }
 
 #[test]
+fn a_measure_weighs_what_is_a_groups_own_in_any_currency() {
+    let folder = Folder::new();
+    let path = folder.put(
+        "bill.csv",
+        "ChargePeriodStart,BilledCost,BillingCurrency,SubAccountId,ConsumedQuantity\n\
+         2024-03-01,12,USD,net,100\n2024-03-01,1,USD,a,1\n2024-03-01,1,USD,b,2\n2024-03-01,5,EUR,b,3\n\
+         2024-04-01,3,USD,net,\n2024-04-01,1,USD,a,\n2024-04-01,1,USD,b,0.5\n",
+    );
+    let words = [
+        "report",
+        "--by",
+        "user_id",
+        "--filter",
+        "billing_currency=USD",
+        "--show",
+        "none",
+        "--sort",
+        "key",
+        "-f",
+        "csv",
+    ];
+    let with = |split: &str| command_of(&[&words[..], &["--split", split, &path]].concat());
+    let ran = with("user_id=net => measure usage_quantity");
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    // The filter leaves the euros out, and with them the three units that they paid for.
+    assert!(
+        ran.stdout
+            .contains("group,a,USD,5,1,2,4,0,6\ngroup,b,USD,9,4,2,11,0,13\n"),
+        "{}",
+        ran.stdout
+    );
+    let all = command_of(&[
+        "report",
+        "--by",
+        "user_id",
+        "--show",
+        "none",
+        "--sort",
+        "key",
+        "-f",
+        "csv",
+        "--split",
+        "user_id=net => measure usage_quantity",
+        &path,
+    ]);
+    assert!(
+        all.stdout
+            .contains("group,a,USD,3,1,2,2,0,4\ngroup,b,USD,11,4,2,13,0,15\n"),
+        "{}",
+        all.stdout
+    );
+    assert_eq!(with("user_id=net => measure list_cost").exit, 2);
+    assert_eq!(with("user_id=net => measure nothing_like_it").exit, 2);
+}
+
+#[test]
 fn rounded_parts_add_up_as_printed_in_every_format() {
     let rows = "2024-03-01,1.005,USD,net,N\n2024-03-01,0.333,USD,a,C\n2024-03-01,0.333,USD,b,C\n2024-03-01,0.334,USD,c,C\n";
     let folder = Folder::new();
@@ -324,7 +380,7 @@ proptest! {
             return Ok(());
         };
         let inner = ask(&path, splits.question(), 3);
-        let shared: Shared = match splits.apply(&inner) {
+        let shared: Shared = match splits.apply(&inner, None) {
             Ok(shared) => shared,
             Err(error) => {
                 prop_assert!(error.to_string().contains("finds no group"), "{}", error);
@@ -363,6 +419,6 @@ proptest! {
             prop_assert_eq!(answer.n_charges, plain.n_charges);
         }
         // However the bill is read, the same.
-        prop_assert_eq!(splits.apply(&ask(&path, splits.question(), 1)).unwrap().groups, shared.groups);
+        prop_assert_eq!(splits.apply(&ask(&path, splits.question(), 1), None).unwrap().groups, shared.groups);
     }
 }

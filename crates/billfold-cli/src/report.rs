@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use billfold_core::dataset::{self, Outcome};
+use billfold_core::dataset::{self, Charges as _, Files, Outcome, RunOptions};
 use billfold_core::engine::Answer;
 use billfold_core::error::Printable;
 use billfold_core::query::ChargeQuery;
@@ -158,9 +158,31 @@ impl Asked {
     }
 
     /// The pivot, and the answer of its cells.
-    pub(crate) fn pivot(&self, outcomes: Vec<Outcome>) -> Result<(Pivot, Answer)> {
+    ///
+    /// A split by numbers reads the inputs once more for them.
+    pub(crate) fn pivot(
+        &self,
+        outcomes: Vec<Outcome>,
+        inputs: &[String],
+        options: &RunOptions<'_>,
+    ) -> Result<(Pivot, Answer)> {
         if let Some(splits) = &self.splits {
-            return shared::pivot(outcomes, &self.query, splits);
+            let facts = match splits.facts_question() {
+                None => None,
+                Some(_) if inputs.iter().any(|path| path == "-") => {
+                    return Err(usage(
+                        "a split by a measure reads its inputs twice, and standard input is read once",
+                    )
+                    .hint("name files, folders or globs"));
+                }
+                Some(question) => {
+                    let mut options = options.again();
+                    // Numbers have no currency.
+                    options.exchange = None;
+                    Some(Files::new(inputs.to_vec(), options).facts(&question)?.value)
+                }
+            };
+            return shared::pivot(outcomes, facts.as_ref(), &self.query, splits);
         }
         let cells = outcomes.first().and_then(|cells| cells.answer.clone());
         let pivot = Pivot::new(outcomes)?;
@@ -196,6 +218,7 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
     options.aliases = lookup::aliases(&args.lookups, &[])?;
     options.exchange = crate::lookup::exchange(&args.exchange)?;
 
+    let again = options.again();
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;
     let outcomes = progress::while_showing(showing, &watched, || {
@@ -220,7 +243,7 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
             .error()
             .unwrap_or_else(|| Error::bug("no answer and no error")));
     }
-    let (pivot, answer) = asked.pivot(outcomes)?;
+    let (pivot, answer) = asked.pivot(outcomes, &args.source.paths, &again)?;
     let report = Report::new(pivot, &look.style)?;
     if let Some(target) = &receipt_to {
         write_report(io, target, |out| {

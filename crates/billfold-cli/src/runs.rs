@@ -145,6 +145,7 @@ fn make(
     for report in reports {
         questions.extend(report.asked.questions()?);
     }
+    let again = options.again();
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;
     let mut outcomes = progress::while_showing(showing, &watched, || {
@@ -175,7 +176,7 @@ fn make(
                 .error()
                 .unwrap_or_else(|| Error::bug("no answer and no error")));
         }
-        let (pivot, answer) = report.asked.pivot(three)?;
+        let (pivot, answer) = report.asked.pivot(three, &first.args.source.paths, &again)?;
         for split in &pivot.receipt.splits {
             reporter.note(io, "receipt", receipt::split(split));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use billfold_core::dataset::Outcome;
-use billfold_core::engine::{Answer, answer_sha256};
+use billfold_core::engine::{Answer, Facts, answer_sha256};
 use billfold_core::money::{Currency, ExactSum};
 use billfold_core::query::{ChargeQuery, Order};
 use billfold_core::split::{GroupName, Shared, Splits};
@@ -27,10 +27,16 @@ pub fn questions(query: &ChargeQuery, splits: &Splits) -> Result<Vec<ChargeQuery
     Ok(plain)
 }
 
-/// Splits and lays out the answers to [`questions`], in their order; with the answer of the cells.
+/// Splits and lays out the answers to [`questions`], in their order, by `facts` where the splits ask for them; with the
+/// answer of the cells.
 ///
 /// Errors: why there is no answer; those of [`Splits::apply`] and [`Pivot::new`].
-pub fn pivot(outcomes: Vec<Outcome>, query: &ChargeQuery, splits: &Splits) -> Result<(Pivot, Answer)> {
+pub fn pivot(
+    outcomes: Vec<Outcome>,
+    facts: Option<&Facts>,
+    query: &ChargeQuery,
+    splits: &Splits,
+) -> Result<(Pivot, Answer)> {
     let three: [Outcome; QUESTIONS] = outcomes
         .try_into()
         .map_err(|_| Error::bug("a pivot is made of three answers"))?;
@@ -42,7 +48,7 @@ pub fn pivot(outcomes: Vec<Outcome>, query: &ChargeQuery, splits: &Splits) -> Re
     let inner = cells.answer.ok_or_else(none)?;
     let row_answer = rows.answer.ok_or_else(none)?;
     let column_answer = columns.answer.ok_or_else(none)?;
-    let shared = splits.apply(&inner)?;
+    let shared = splits.apply(&inner, facts)?;
     let charges: BTreeMap<GroupName, u64> = row_answer
         .rows()
         .map(|row| {

@@ -47,7 +47,7 @@ pub(crate) struct ReportArgs {
     pub(crate) fill: bool,
 
     /// Share the cost of some groups among others, such as 'project_id=shared-net => cost' (repeatable, in order;
-    /// methods: even, cost, charges, fixed a=60,b=40; see the reference)
+    /// methods: even, cost, charges, measure NAME, fixed a=60,b=40; see the reference)
     #[arg(long, value_name = "RULE", help_heading = "Question")]
     pub(crate) split: Vec<String>,
 

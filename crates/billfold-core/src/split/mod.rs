@@ -20,10 +20,10 @@ use std::sync::Arc;
 
 pub use rule::{Method, Rule};
 
-use crate::engine::{Answer, Finished, Plan, SplitReceipt, Sums};
+use crate::engine::{Answer, Facts, Finished, Plan, SplitReceipt, Sums};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Amount, Currency, ExactSum, SumOverflow, apportion};
-use crate::query::{ChargeQuery, Condition, Dimension, DimensionSource, Order};
+use crate::query::{ChargeQuery, Condition, Dimension, DimensionSource, FactsQuery, Order};
 use crate::time::{Granularity, Period};
 
 /// Fewest decimals of a share where none are stated.
@@ -80,6 +80,9 @@ pub struct Shared {
     /// Charges, each once.
     n_charges: u64,
 }
+
+/// By period and keys, the sums of measures that are a group's own.
+type Weights = BTreeMap<(u32, Vec<Arc<str>>), Vec<ExactSum>>;
 
 /// A group while cost is moved.
 #[derive(Debug, Default)]
@@ -226,10 +229,59 @@ impl Splits {
         }
     }
 
-    /// Moves the cost of the answer to [`Splits::question`].
+    /// The question about the numbers that rules share by; None where none does.
+    pub fn facts_question(&self) -> Option<FactsQuery> {
+        let measures = self.measures();
+        (!measures.is_empty()).then(|| FactsQuery {
+            query: self.question(),
+            measures,
+            attributes: Vec::new(),
+        })
+    }
+
+    fn measures(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for bound in &self.rules {
+            if let Method::Measure(name) = &bound.rule.method
+                && !names.contains(name)
+            {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// The sums of measures over cells that no rule shares, over all currencies.
+    fn weights(&self, facts: &Facts, periods: &[Period]) -> Result<Weights> {
+        let n_asked = self.query.by.len();
+        let mut weights = Weights::new();
+        for group in &facts.groups {
+            if self.rules.iter().any(|bound| bound.holds(&group.keys)) {
+                continue;
+            }
+            let at = periods
+                .iter()
+                .position(|period| period.label == group.period.label);
+            let at = at.ok_or_else(|| Error::bug("numbers of a period without cost"))?;
+            let sums = weights
+                .entry((at as u32, group.keys[..n_asked].to_vec()))
+                .or_insert_with(|| vec![ExactSum::ZERO; group.measures.len()]);
+            for (sum, measure) in sums.iter_mut().zip(&group.measures) {
+                add(sum, &measure.sum)?;
+            }
+        }
+        Ok(weights)
+    }
+
+    /// Moves the cost of the answer to [`Splits::question`], by the answer to [`Splits::facts_question`] where there is one.
     ///
     /// Errors: usage, for cost without a target; a sum that leaves 256 bits.
-    pub fn apply(&self, answer: &Answer) -> Result<Shared> {
+    pub fn apply(&self, answer: &Answer, facts: Option<&Facts>) -> Result<Shared> {
+        let weights = match facts {
+            Some(facts) => self.weights(facts, &answer.periods)?,
+            None if self.measures().is_empty() => Weights::new(),
+            None => return Err(Error::bug("a split by numbers without the numbers")),
+        };
         let n_asked = self.query.by.len();
         let mut buckets: BTreeMap<(u32, Currency), Bucket> = BTreeMap::new();
         for (row, period) in answer.rows().zip(&answer.period_idx) {
@@ -249,7 +301,7 @@ impl Splits {
         }
         let mut receipts = Vec::with_capacity(self.rules.len());
         for nth in 0..self.rules.len() {
-            receipts.push(self.share(nth, &mut buckets, answer)?);
+            receipts.push(self.share(nth, &mut buckets, answer, &weights)?);
         }
         let groups = buckets.into_iter().flat_map(|((period_idx, currency), bucket)| {
             bucket.into_iter().map(move |(keys, group)| SharedGroup {
@@ -278,6 +330,7 @@ impl Splits {
         nth: usize,
         buckets: &mut BTreeMap<(u32, Currency), Bucket>,
         answer: &Answer,
+        weights: &Weights,
     ) -> Result<SplitReceipt> {
         let bound = &self.rules[nth];
         let mut receipt = SplitReceipt {
@@ -301,7 +354,7 @@ impl Splits {
             if pool.is_zero() {
                 continue;
             }
-            let targets = self.targets(nth, bucket);
+            let targets = self.targets(nth, bucket, *period, weights);
             let places = self
                 .places
                 .unwrap_or_else(|| pool.normalized().parts().1.max(LEAST_PLACES));
@@ -340,10 +393,16 @@ impl Splits {
     }
 
     /// The groups that a rule gives to, with their weights, in the order of their keys.
-    fn targets(&self, nth: usize, bucket: &Bucket) -> Vec<(Vec<Arc<str>>, ExactSum)> {
+    fn targets(
+        &self,
+        nth: usize,
+        bucket: &Bucket,
+        period: u32,
+        weights: &Weights,
+    ) -> Vec<(Vec<Arc<str>>, ExactSum)> {
         let bound = &self.rules[nth];
-        if let Method::Fixed(weights) = &bound.rule.method {
-            let mut targets: Vec<_> = weights
+        if let Method::Fixed(fixed) = &bound.rule.method {
+            let mut targets: Vec<_> = fixed
                 .iter()
                 .map(|(name, weight)| (vec![Arc::from(name.as_str())], *weight))
                 .collect();
@@ -363,6 +422,10 @@ impl Splits {
                     .iter()
                     .any(|other| other.empties && other.holds(keys))
         };
+        let measure = match &bound.rule.method {
+            Method::Measure(name) => self.measures().iter().position(|known| known == name),
+            _ => None,
+        };
         bucket
             .iter()
             .filter(|(keys, group)| is_target(keys, group))
@@ -370,6 +433,11 @@ impl Splits {
                 let weight = match bound.rule.method {
                     Method::Cost => group.kept,
                     Method::Charges => count(group.kept_charges),
+                    Method::Measure(_) => weights
+                        .get(&(period, keys.clone()))
+                        .zip(measure)
+                        .map(|(sums, at)| sums[at])
+                        .unwrap_or_default(),
                     Method::Even | Method::Fixed(_) => count(1),
                 };
                 (keys.clone(), weight)

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! rule      = condition *( " & " condition ) " => " method [ " to " condition *( " & " condition ) ]
-//! method    = "even" / "cost" / "charges" / "fixed " group "=" weight *( "," group "=" weight )
+//! method    = "even" / "cost" / "charges" / "measure " name / "fixed " group "=" weight *( "," group "=" weight )
 //! condition = as in filters; \, is a comma in a group
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
 
+use crate::charge::schema::{self, ColumnKind};
 use crate::error::{Error, Result};
 use crate::money::{Amount, ExactSum};
 use crate::query::Condition;
@@ -35,6 +36,8 @@ pub enum Method {
     Cost,
     /// By the charges that are a group's own.
     Charges,
+    /// By the sum of this number over the charges that are a group's own, whatever their currency.
+    Measure(String),
     /// By these weights, each for the group of this value.
     Fixed(Vec<(String, ExactSum)>),
 }
@@ -45,6 +48,7 @@ impl fmt::Display for Method {
             Method::Even => "even",
             Method::Cost => "cost",
             Method::Charges => "charges",
+            Method::Measure(_) => "measure",
             Method::Fixed(_) => "fixed",
         })
     }
@@ -56,7 +60,7 @@ impl FromStr for Rule {
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |what: &str| {
             Error::usage(format!("the split `{text}` {what}")).hint(
-                "write FILTER => even, cost, charges or fixed a=60,b=40, such as: project_id=shared-net => cost to project_id^=prj-",
+                "write FILTER => even, cost, charges, measure usage_quantity or fixed a=60,b=40, such as: project_id=shared-net => cost to project_id^=prj-",
             )
         };
         let (from, rest) = text.split_once("=>").ok_or_else(|| wrong("has no =>"))?;
@@ -75,7 +79,10 @@ impl FromStr for Rule {
                     "even" => Method::Even,
                     "cost" => Method::Cost,
                     "charges" => Method::Charges,
-                    _ => return Err(wrong("has no method that is known")),
+                    word => match word.strip_prefix("measure ").map(str::trim) {
+                        Some(name) if !name.is_empty() => Method::Measure(measure_of(name, &wrong)?),
+                        _ => return Err(wrong("has no method that is known")),
+                    },
                 };
                 (method, to)
             }
@@ -95,6 +102,18 @@ impl FromStr for Rule {
             method,
             to: to.map_or(Ok(Vec::new()), conditions_of)?,
         })
+    }
+}
+
+/// The name of a number; money has a currency, and what a group has in several cannot be one weight.
+fn measure_of(name: &str, wrong: &dyn Fn(&str) -> Error) -> Result<String> {
+    let canonical = schema::canonical_name(name).unwrap_or(name);
+    match schema::column(canonical).map(|column| column.kind) {
+        Some(ColumnKind::Number) | None => Ok(canonical.to_owned()),
+        Some(ColumnKind::Money) => {
+            Err(wrong("is by a sum of money").hint("share by cost, or by a number such as usage_quantity"))
+        }
+        Some(_) => Err(wrong("is by a column that holds no numbers")),
     }
 }
 
@@ -141,6 +160,8 @@ mod tests {
             .unwrap();
         assert_eq!((rule.from.len(), rule.to.len()), (2, 2));
         assert_eq!(rule.method, Method::Cost);
+        let rule: Rule = "project_id= => measure UsageQuantity to zone=a".parse().unwrap();
+        assert_eq!(rule.method, Method::Measure("UsageQuantity".to_owned()));
         let rule: Rule = "project_id= => fixed a=60, b\\,c=40%,d=x=0".parse().unwrap();
         let Method::Fixed(weights) = rule.method else {
             panic!()
@@ -156,6 +177,9 @@ mod tests {
             "project_id=a => fixed x",
             "project_id=a => fixed x=-1",
             "project_id=a => fixed x=0",
+            "project_id=a => measure",
+            "project_id=a => measure list_cost",
+            "project_id=a => measure zone_id",
             "project_id=a => fixed x=1,x=2",
             "project_id=a => even to",
             "a => even",
