@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 
+use arrow::array::RecordBatch;
 use billfold_core::dataset::{self, RunOptions};
 use billfold_core::query::{Allocation, ChargeQuery, Clock, CostMetric};
 use billfold_core::time::Window;
@@ -15,6 +16,9 @@ use billfold_testkit::{
     TimeShape, instant, write_charges,
 };
 use flate2::write::GzEncoder;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
@@ -229,13 +233,15 @@ proptest! {
         let plain = asked::put(&folder, "plain", &charges, &OutputSpec::new(Format::Focus12, Carrier::Csv));
         let groups = OutputSpec { row_group_rows: rows, ..OutputSpec::new(Format::Focus12, Carrier::Parquet) };
         let groups = asked::put(&folder, "groups", &charges, &groups);
+        let pages = in_pages(&folder, &groups, rows);
         // A window that begins or ends exactly where a row does is where an edge would be off by one.
         let middle = charges[charges.len() / 2].charge_start;
         let (a, b) = if cut_at_a_row { (middle, bounds.1) } else { bounds };
         for mut query in queries(&questions, Format::Focus12) {
             query.window = Window::new(Some(a.min(b)), Some(a.max(b))).unwrap();
             let whole = asked::outcome(std::slice::from_ref(&plain), &query, Cut::NONE).receipt;
-            let pruned = asked::outcome(std::slice::from_ref(&groups), &query, Cut::SMALL).receipt;
+            for (pruned, in_what) in [(&groups, "groups"), (&pages, "pages")] {
+            let pruned = asked::outcome(std::slice::from_ref(pruned), &query, Cut::SMALL).receipt;
             prop_assert_eq!(&whole.answer_sha256, &pruned.answer_sha256, "{:?}", query);
             prop_assert_eq!(whole.rows.skipped, 0);
             prop_assert_eq!(whole.rows.read, pruned.rows.read + pruned.rows.skipped);
@@ -252,7 +258,8 @@ proptest! {
                     })
                     .map(<[Charge]>::len)
                     .sum();
-                prop_assert_eq!(pruned.rows.skipped, skippable as u64, "{:?}", query.window);
+                prop_assert_eq!(pruned.rows.skipped, skippable as u64, "{}: {:?}", in_what, query.window);
+            }
             }
         }
     }
@@ -290,6 +297,61 @@ proptest! {
             prop_assert_eq!(split.sources.len(), files.len());
         }
     }
+}
+
+/// The same rows as one row group, whose pages have so many rows each and an index.
+fn in_pages(folder: &Folder, path: &str, rows: usize) -> String {
+    let file = std::fs::File::open(path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap();
+    let batches: Vec<RecordBatch> = reader.map(|batch| batch.unwrap()).collect();
+    let properties = WriterProperties::builder()
+        .set_data_page_row_count_limit(rows)
+        .set_write_batch_size(rows)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batches[0].schema(), Some(properties)).unwrap();
+    for batch in &batches {
+        writer.write(batch).unwrap();
+    }
+    writer.close().unwrap();
+    folder.put("pages.parquet", bytes)
+}
+
+#[test]
+fn a_row_behind_pages_that_were_passed_over_is_named_by_its_place_in_the_file() {
+    let charges: Vec<Charge> = (0..40)
+        .map(|hour| Charge {
+            charge_start: instant(2024, 3, 1 + hour / 24, hour % 24, 0, 0),
+            // One charge ends before it starts.
+            charge_end: instant(2024, 3, if hour == 30 { 1 } else { 4 }, 0, 0, 0),
+            billing_start: instant(2024, 3, 1, 0, 0, 0),
+            billing_end: instant(2024, 4, 1, 0, 0, 0),
+            billing_currency: String::from("USD"),
+            ..Charge::default()
+        })
+        .collect();
+    let folder = Folder::new();
+    let plain = asked::put(
+        &folder,
+        "plain",
+        &charges,
+        &OutputSpec::new(Format::Focus12, Carrier::Parquet),
+    );
+    let pages = in_pages(&folder, &plain, 5);
+    let mut query = ChargeQuery::total();
+    query.window = Window::new(Some(charges[22].charge_start), None).unwrap();
+    let outcome = dataset::sums(&[pages], query, RunOptions::default()).unwrap();
+    assert_eq!(outcome.receipt.rows.skipped, 20);
+    assert_eq!(
+        outcome.rejects[0].location.record,
+        Some(31),
+        "{:?}",
+        outcome.rejects[0]
+    );
 }
 
 #[test]

@@ -320,7 +320,8 @@ impl Bill {
                 StreamKind::Json(Box::new(shape.stream(text(raw)?, self.options.chunk_bytes)))
             }
             Carrier::Parquet(shape) => {
-                let (groups, skipped) = shape.row_groups(&plan.decode, plan.window, plan.spans);
+                let (groups, skipped) =
+                    shape.row_groups(&self.source, &plan.decode, plan.window, plan.spans)?;
                 n_skipped = skipped;
                 StreamKind::Parquet(groups.into_iter())
             }

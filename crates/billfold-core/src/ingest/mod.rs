@@ -24,6 +24,7 @@ pub(crate) mod json_bill;
 pub(crate) mod measures;
 pub(crate) mod parquet_bill;
 pub(crate) mod parquet_cells;
+mod parquet_prune;
 mod parquet_thrift;
 pub(crate) mod plan;
 pub(crate) mod python;

@@ -1,7 +1,7 @@
 //! Parquet as a carrier of bills: the footer, the row groups that matter, and their columns.
 //!
-//! Files are read at places, never mapped and never whole. A row group whose statistics put it outside
-//! the window is skipped unread; statistics are never used to answer. A panic of the decoder on a
+//! Files are read at places, never mapped and never whole. Row groups and pages whose statistics put them outside
+//! the window are skipped unread (`parquet_prune`); statistics are never used to answer. A panic of the decoder on a
 //! broken file stops here and becomes an error that names the file.
 
 use std::fs::File;
@@ -15,9 +15,8 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelector,
 };
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
@@ -27,7 +26,8 @@ use crate::error::{Error, Result};
 use crate::ingest::archive::MAX_IN_MEMORY;
 use crate::ingest::cells::{CellVisitor, Judged};
 use crate::ingest::guard::{MAX_EXPAND, expands_too_far};
-use crate::ingest::parquet_cells::{ArrowCells, instants_of};
+use crate::ingest::parquet_cells::ArrowCells;
+use crate::ingest::parquet_prune::Prune;
 use crate::ingest::parquet_thrift::{MAX_DEPTH, page_sizes, schema_depth};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, unpack_error};
@@ -52,11 +52,14 @@ pub(crate) struct ParquetShape {
     content: Option<Bytes>,
 }
 
-/// A row group to be read.
+/// A row group to be read, or some rows of one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowGroup {
     pub idx: usize,
+    /// Of these rows in the file.
     pub first_row: u64,
+    /// Of these rows in the row group.
+    pub offset: u64,
     pub n_rows: u64,
 }
 
@@ -154,80 +157,46 @@ impl ParquetShape {
         })
     }
 
-    /// The row groups that may hold rows of the window, and the rows of the others.
-    pub(crate) fn row_groups(&self, plan: &DecodePlan, window: Window, spans: bool) -> (Vec<RowGroup>, u64) {
-        let all = self.metadata.metadata().row_groups();
-        let outside = if window == Window::ALL {
-            vec![false; all.len()]
-        } else {
-            self.outside(plan, window, spans)
-        };
-        let mut groups = Vec::new();
-        let mut n_skipped = 0;
-        for (idx, group) in all.iter().enumerate() {
-            let n_rows = group.num_rows().unsigned_abs();
-            if outside[idx] {
-                n_skipped += n_rows;
-            } else {
-                groups.push(RowGroup {
-                    idx,
-                    first_row: self.first_rows[idx],
-                    n_rows,
-                });
-            }
-        }
-        (groups, n_skipped)
-    }
-
-    /// Per row group, whether its statistics put every row outside the window.
-    fn outside(&self, plan: &DecodePlan, window: Window, spans: bool) -> Vec<bool> {
-        let start = plan.billing_start.unwrap_or(plan.start);
-        let first = self.statistics(start, plan, false);
-        let last = match (spans, plan.end) {
-            (true, Some(end)) => self.statistics(end, plan, true),
-            _ => self.statistics(start, plan, true),
-        };
-        first
-            .into_iter()
-            .zip(last)
-            .map(|(first, last)| {
-                let after = window.end.zip(first).is_some_and(|(end, first)| first >= end);
-                let before = window.start.zip(last).is_some_and(|(start, last)| last < start);
-                after || before
-            })
-            .collect()
-    }
-
-    /// Per row group, the smallest (or largest) instant of a column; None where that is not known for
-    /// every row, nulls included.
-    fn statistics(&self, column: usize, plan: &DecodePlan, largest: bool) -> Vec<Option<i64>> {
-        let groups = self.metadata.metadata().row_groups();
-        let unknown = vec![None; groups.len()];
-        let parquet_schema = self.metadata.parquet_schema();
-        let Ok(converter) =
-            StatisticsConverter::try_new(&self.headers[column], self.metadata.schema(), parquet_schema)
-        else {
-            return unknown;
-        };
-        let values = if largest {
-            converter.row_group_maxes(groups)
-        } else {
-            converter.row_group_mins(groups)
-        };
-        let nulls = converter.row_group_null_counts(groups);
-        let (Ok(values), Ok(nulls)) = (values, nulls) else {
-            return unknown;
-        };
-        let Some(instants) = instants_of(&values, plan.rules.time) else {
-            return unknown;
-        };
-        instants
-            .into_iter()
+    /// The rows that may belong to the window, and how many others there are.
+    ///
+    /// Errors: a file that cannot be opened again.
+    pub(crate) fn row_groups(
+        &self,
+        source: &Source,
+        plan: &DecodePlan,
+        window: Window,
+        spans: bool,
+    ) -> Result<(Vec<RowGroup>, u64)> {
+        let whole: Vec<RowGroup> = self
+            .metadata
+            .metadata()
+            .row_groups()
+            .iter()
             .enumerate()
-            .map(|(i, instant)| {
-                instant.filter(|_| !arrow::array::Array::is_null(&nulls, i) && nulls.value(i) == 0)
+            .map(|(idx, group)| RowGroup {
+                idx,
+                first_row: self.first_rows[idx],
+                offset: 0,
+                n_rows: group.num_rows().unsigned_abs(),
             })
-            .collect()
+            .collect();
+        if window == Window::ALL {
+            return Ok((whole, 0));
+        }
+        let prune = Prune {
+            metadata: &self.metadata,
+            headers: &self.headers,
+            plan,
+            window,
+            spans,
+        };
+        let n_rows: u64 = whole.iter().map(|group| group.n_rows).sum();
+        let file = FileAt::open(source, self.content.as_ref(), None)?;
+        // A page index that cannot be read spares nothing, and is no fault of the rows.
+        let kept = prune.row_groups(whole);
+        let kept = guarded(|| Ok(prune.pages(&kept, &file))).unwrap_or(kept);
+        let n_kept: u64 = kept.iter().map(|group| group.n_rows).sum();
+        Ok((kept, n_rows.saturating_sub(n_kept)))
     }
 
     /// Hands the cells of a row group to visitors, batch by batch.
@@ -247,12 +216,23 @@ impl ParquetShape {
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
         let mut reader = guarded(|| {
             let file = FileAt::open(source, self.content.as_ref(), Some(Arc::clone(count)))?;
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
                 .with_projection(mask)
                 .with_row_groups(vec![group.idx])
-                .with_batch_size(BATCH_ROWS)
-                .build()
-                .map_err(|e| refused(&e))
+                .with_batch_size(BATCH_ROWS);
+            let n_all = self
+                .metadata
+                .metadata()
+                .row_group(group.idx)
+                .num_rows()
+                .unsigned_abs();
+            if group.n_rows < n_all {
+                // Pages outside are passed over by their headers.
+                let (from, n) = (group.offset as usize, group.n_rows as usize);
+                builder =
+                    builder.with_row_selection(vec![RowSelector::skip(from), RowSelector::select(n)].into());
+            }
+            builder.build().map_err(|e| refused(&e))
         })?;
         let mut n_rows = 0u64;
         loop {
