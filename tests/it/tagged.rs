@@ -244,6 +244,33 @@ fn a_lookup_may_be_keyed_by_an_alias() {
 }
 
 #[test]
+fn a_cell_under_an_alias_is_explained_by_its_charges() {
+    let ran = run(&[
+        "explain",
+        "--by",
+        "tag:team",
+        "--cell",
+        "tag:team=web,currency=USD",
+        "--alias",
+        "Team=team",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    // Header, the charge of team and that of Team.
+    assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
+    let ran = run(&[
+        "api",
+        "action=GetChargeSums&duration=total",
+        "--tag-key",
+        "Team",
+        "--alias",
+        "Team=team",
+    ]);
+    assert_eq!(ran.exit, 2, "{}", ran.stderr);
+}
+
+#[test]
 fn the_shapes_of_the_report_say_the_same() {
     let json = run(&["tags", "--key", "team", "--format", "json"]);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();

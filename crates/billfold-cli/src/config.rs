@@ -207,7 +207,7 @@ fn text_of(name: &Arc<str>) -> Result<String> {
     let io = |e: std::io::Error| {
         Error::io("cannot be read", &e)
             .in_source(name)
-            .hint("name the file with --config")
+            .hint("name the file with --config, or that of tag aliases with --aliases")
     };
     let mut bytes = Vec::new();
     File::open(name.as_ref())

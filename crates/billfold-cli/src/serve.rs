@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>, reporter: Reporter) -> Resu
     if args.source.paths.iter().any(|path| path == "-") {
         return Err(usage("standard input cannot be read again").hint("name files, folders or globs"));
     }
+    lookup::aliases(&args.lookups, &[])?.check(config.settings.tag_key.as_deref())?;
     let bills = OfPaths {
         paths: args.source.paths.clone(),
         options: Mutex::new(options),

@@ -3,13 +3,18 @@
 //! The rule, which is all there is:
 //! - Folded, a text is in lower case and without the separators `-`, `_`, space, `.` and `:`. Texts that fold to
 //!   the same are near; what differs is told as `case`, `separators` or both.
-//! - Folded texts of which the shorter has at least [`Rule::least`] characters, and that differ by one letter put in,
+//! - Folded texts of which the shorter has at least [`Rule::least`] characters and neither more than 64, and that differ by one letter put in,
 //!   left out or replaced, are near as well (`spelling`), unless a digit is that letter: `node1` and `node2`
 //!   are two things.
 //! - Nearness is passed on: what is near to one text of a group belongs to the group.
 
 use std::collections::BTreeMap;
 
+/// Characters up to which one letter may differ; longer texts are no names.
+const MOST: usize = 64;
+/// Of texts that lack a letter at one place, each is compared with so many behind it in byte order: what thousands
+/// share is a pattern and no slip.
+const NEIGHBOURS: usize = 64;
 /// Characters that separate words in keys and values.
 const SEPARATORS: [char; 5] = ['-', '_', ' ', '.', ':'];
 
@@ -148,8 +153,7 @@ fn one_letter_apart(folds: &[(&String, &Vec<usize>)], rule: Rule) -> Vec<(usize,
     let mut shorter: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let is_long = |nth: usize| chars[nth].len() >= rule.least;
     for (nth, text) in chars.iter().enumerate() {
-        // Texts of that length are no names.
-        if text.len() < rule.least || text.len() > 128 {
+        if text.len() < rule.least || text.len() > MOST {
             continue;
         }
         shorter.entry(folds[nth].0.clone()).or_default().push(nth);
@@ -163,9 +167,8 @@ fn one_letter_apart(folds: &[(&String, &Vec<usize>)], rule: Rule) -> Vec<(usize,
     }
     let mut pairs = Vec::new();
     for same in shorter.values() {
-        // What thousands share is a pattern and no slip; each is still compared with its neighbour.
         for (i, a) in same.iter().enumerate() {
-            for b in same[i + 1..].iter().take(64) {
+            for b in same[i + 1..].iter().take(NEIGHBOURS) {
                 if is_long(*a) && is_long(*b) && is_one_letter(&chars[*a], &chars[*b]) {
                     pairs.push((*a, *b));
                 }
