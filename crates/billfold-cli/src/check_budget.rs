@@ -1,4 +1,6 @@
 //! `billfold check-budget`: one exact answer per budget, judged, as text, JSON and JUnit XML.
+//!
+//! Budgets of a file over the same inputs, read in the same way, share one reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,9 +53,9 @@ pub(crate) fn run(args: &CheckBudgetArgs, io: &mut Io<'_>, reporter: Reporter) -
     for note in &notes {
         reporter.warning(io, note);
     }
+    let outcomes = ask_all(&budgets, &questions, &aliases, io, reporter)?;
     let mut checked = Vec::new();
-    for ((name, args), (query, budget)) in budgets.into_iter().zip(questions) {
-        let outcome = ask(args, &query, &aliases, io, reporter)?;
+    for (((name, _), (query, budget)), outcome) in budgets.into_iter().zip(questions).zip(outcomes) {
         let Some(answer) = &outcome.answer else {
             return Err(outcome
                 .error()
@@ -117,27 +119,84 @@ fn resolve(args: &CheckBudgetArgs, notes: &mut Vec<String>) -> Result<(ChargeQue
     Ok((query, budget))
 }
 
-/// Asks the question of a budget.
-fn ask(
-    args: &CheckBudgetArgs,
-    query: &ChargeQuery,
+/// Asks the questions of all budgets, in as few readings as they allow.
+fn ask_all(
+    budgets: &[(Option<&str>, &CheckBudgetArgs)],
+    questions: &[(ChargeQuery, Budget)],
     aliases: &[(String, String)],
     io: &mut Io<'_>,
     reporter: Reporter,
-) -> Result<Outcome> {
+) -> Result<Vec<Outcome>> {
+    let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+    outcomes.resize_with(budgets.len(), || None);
+    for first in 0..budgets.len() {
+        if outcomes[first].is_some() {
+            continue;
+        }
+        let query = &questions[first].0;
+        let key = reading(budgets[first].1, query);
+        let together: Vec<usize> = (first..budgets.len())
+            .filter(|nth| {
+                let (args, other) = (budgets[*nth].1, &questions[*nth].0);
+                *nth == first
+                    || outcomes[*nth].is_none()
+                        && key.is_some()
+                        && reading(args, other) == key
+                        && dataset::share_a_scan(query, other)
+            })
+            .collect();
+        let asked = together.iter().map(|nth| questions[*nth].0.clone()).collect();
+        let found = ask(budgets[first].1, asked, aliases, io, reporter)?;
+        for (nth, outcome) in together.into_iter().zip(found) {
+            outcomes[nth] = Some(outcome);
+        }
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// How a budget reads its bills; equal for budgets that can share a reading, and None for one that reads by itself.
+fn reading(args: &CheckBudgetArgs, query: &ChargeQuery) -> Option<String> {
+    let CheckBudgetArgs {
+        source,
+        lookups,
+        allow_rejects,
+        ..
+    } = args;
+    // Only charges that count are converted; tables have dates of a zone.
+    let zone = (!lookups.lookup.is_empty()).then_some(query.zone);
+    args.exchange
+        .rates
+        .is_none()
+        .then(|| format!("{source:?} {lookups:?} {zone:?} {allow_rejects:?}"))
+}
+
+/// Asks questions in one reading.
+fn ask(
+    args: &CheckBudgetArgs,
+    questions: Vec<ChargeQuery>,
+    aliases: &[(String, String)],
+    io: &mut Io<'_>,
+    reporter: Reporter,
+) -> Result<Vec<Outcome>> {
     let (mut options, notes) = source::options(&args.source)?;
     for note in &notes {
         reporter.warning(io, note);
     }
     options.allow_rejects = request::allow_rejects_of(args.allow_rejects.as_deref(), false)?;
-    options.lookups = lookup::load(&args.lookups, query.zone, args.source.encoding.as_deref())?;
+    let zone = questions
+        .first()
+        .ok_or_else(|| Error::bug("a budget without a question"))?
+        .zone;
+    options.lookups = lookup::load(&args.lookups, zone, args.source.encoding.as_deref())?;
     options.aliases = lookup::aliases(&args.lookups, aliases)?;
     options.exchange = lookup::exchange(&args.exchange)?;
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;
-    let outcome = progress::while_showing(showing, &watched, || {
-        dataset::sums(&args.source.paths, query.clone(), options)
+    let outcomes = progress::while_showing(showing, &watched, || {
+        dataset::sums_many(&args.source.paths, questions, options)
     })?;
+    // What was read is the same for all.
+    let outcome = outcomes.first().ok_or_else(|| Error::bug("no outcome"))?;
     for warning in &outcome.warnings {
         reporter.warning(io, warning);
     }
@@ -151,7 +210,7 @@ fn ask(
             reporter.rejected_row(io, word, diagnostic);
         }
     }
-    Ok(outcome)
+    Ok(outcomes)
 }
 
 /// Warns of limits for groups that no charge is in, once each.

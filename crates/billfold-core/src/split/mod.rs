@@ -536,3 +536,115 @@ fn overflow() -> Error {
         group: "a split".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer by project, in total, of these groups.
+    fn answer(query: &ChargeQuery, groups: &[(&str, &str, &str)]) -> Answer {
+        let mut sums = Sums::new(Arc::new(Plan::new(query.clone()).unwrap()));
+        let keys: Vec<Vec<Arc<str>>> = groups
+            .iter()
+            .map(|(keys, _, _)| keys.split('/').map(Arc::from).collect())
+            .collect();
+        let groups = groups.iter().zip(&keys).map(|((_, currency, cost), keys)| {
+            let cost = ExactSum::from(Amount::parse(cost.as_bytes()).unwrap());
+            let currency = Currency::parse(currency.as_bytes()).unwrap();
+            (currency, 0, keys.as_slice(), 1, cost)
+        });
+        sums.add_groups(groups, keys.len() as u64).unwrap();
+        sums.finish().unwrap().answer
+    }
+
+    /// Per group `own + in + out`, and how often a rule shared evenly.
+    #[track_caller]
+    fn check(rules: &[&str], groups: &[(&str, &str, &str)], expected: &[&str], evenly: &[u64]) {
+        let mut query = ChargeQuery::total();
+        query.by = Dimension::parse_list("project_id").unwrap();
+        let rules = rules.iter().map(|text| text.parse().unwrap()).collect();
+        let splits = Splits::new(rules, None, &query).unwrap();
+        let shared = splits.apply(&answer(&splits.question(), groups), None).unwrap();
+        let shown: Vec<String> = shared
+            .groups
+            .iter()
+            .map(|g| {
+                format!(
+                    "{} {} {}+{}+{}",
+                    g.keys[0], g.currency, g.own, g.shared_in, g.shared_out
+                )
+            })
+            .collect();
+        assert_eq!(shown, expected);
+        let found: Vec<u64> = shared.receipts.iter().map(|receipt| receipt.evenly).collect();
+        assert_eq!(found, evenly);
+    }
+
+    #[test]
+    fn a_later_rule_moves_what_an_earlier_one_brought() {
+        check(
+            &[
+                "project_id=it => even to project_id=net,a",
+                "project_id=net => cost",
+            ],
+            &[
+                ("it", "USD", "10"),
+                ("net", "USD", "5"),
+                ("a", "USD", "1"),
+                ("b", "USD", "3"),
+            ],
+            &[
+                "a USD 1+7.5+0",
+                "b USD 3+7.5+0",
+                "it USD 10+0+-10",
+                "net USD 5+5+-10",
+            ],
+            &[0, 0],
+        );
+    }
+
+    #[test]
+    fn currencies_are_shared_by_themselves_and_credits_weigh_nothing() {
+        check(
+            &["project_id=net => cost"],
+            &[
+                ("net", "USD", "-1"),
+                ("a", "USD", "2"),
+                ("b", "USD", "-9"),
+                ("net", "EUR", "0.01"),
+                ("a", "EUR", "-1"),
+                ("b", "EUR", "0"),
+            ],
+            &[
+                "a EUR -1+0.01+0",
+                "b EUR 0+0+0",
+                "net EUR 0.01+0+-0.01",
+                "a USD 2+-1+0",
+                "b USD -9+0+0",
+                "net USD -1+0+1",
+            ],
+            &[1],
+        );
+    }
+
+    #[test]
+    fn a_charge_belongs_to_the_first_rule_that_it_fits() {
+        check(
+            &["zone_id=z => even", "project_id=a => fixed c=1"],
+            &[("a/z", "USD", "4"), ("a/y", "USD", "1"), ("b/y", "USD", "1")],
+            &["a USD 5+0+-5", "b USD 1+4+0", "c USD 0+1+0"],
+            &[0, 0],
+        );
+    }
+
+    #[test]
+    fn cost_without_a_target_is_refused_and_no_cost_needs_none() {
+        let mut query = ChargeQuery::total();
+        query.by = Dimension::parse_list("project_id").unwrap();
+        let splits = Splits::new(vec!["project_id=net => even".parse().unwrap()], None, &query).unwrap();
+        let alone = |cost: &str| answer(&splits.question(), &[("net", "USD", cost)]);
+        let error = splits.apply(&alone("1"), None).unwrap_err();
+        assert!(error.to_string().contains("USD 1 of total"), "{error}");
+        assert!(splits.apply(&alone("0"), None).is_ok());
+    }
+}
