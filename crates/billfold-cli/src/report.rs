@@ -143,6 +143,15 @@ impl Asked {
         } else {
             Some(Splits::new(rules, args.split_places, query)?)
         };
+        let reads_twice = splits
+            .as_ref()
+            .is_some_and(|splits| splits.facts_question().is_some());
+        if reads_twice && args.source.paths.iter().any(|path| path == "-") {
+            return Err(usage(
+                "a split by a measure reads its inputs twice, and standard input is read once",
+            )
+            .hint("name files, folders or globs"));
+        }
         Ok(Asked {
             query: query.clone(),
             splits,
@@ -169,12 +178,6 @@ impl Asked {
         if let Some(splits) = &self.splits {
             let facts = match splits.facts_question() {
                 None => None,
-                Some(_) if inputs.iter().any(|path| path == "-") => {
-                    return Err(usage(
-                        "a split by a measure reads its inputs twice, and standard input is read once",
-                    )
-                    .hint("name files, folders or globs"));
-                }
                 Some(question) => {
                     let mut options = options.again();
                     // Numbers have no currency.
