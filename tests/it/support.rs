@@ -380,6 +380,12 @@ pub(crate) struct Ran {
 
 /// Runs the command in this process; `args` are separated by spaces, and `{}` is the path.
 pub(crate) fn command(args: &str, path: &str) -> Ran {
+    let words: Vec<String> = args.split(' ').map(|word| word.replace("{}", path)).collect();
+    command_of(&words)
+}
+
+/// Runs the command in this process, with these words after its name.
+pub(crate) fn command_of<S: AsRef<str>>(words: &[S]) -> Ran {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut io = billfold_cli::Io {
         stdout: Box::new(&mut stdout),
@@ -389,9 +395,8 @@ pub(crate) fn command(args: &str, path: &str) -> Ran {
         stderr_is_terminal: false,
         no_color: false,
     };
-    let words = format!("billfold {args}");
-    let words = words.split(' ').map(|word| word.replace("{}", path).into());
-    let exit = billfold_cli::main_with(words, &mut io);
+    let words = words.iter().map(|word| word.as_ref().into());
+    let exit = billfold_cli::main_with(std::iter::once("billfold".into()).chain(words), &mut io);
     drop(io);
     Ran {
         exit,

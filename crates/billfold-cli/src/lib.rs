@@ -20,6 +20,8 @@ mod answers;
 mod api;
 mod args;
 mod check;
+mod check_budget;
+mod config;
 mod convert;
 mod describe;
 mod diff;
@@ -46,6 +48,7 @@ mod source;
 #[cfg(feature = "report")]
 mod sql;
 mod sums;
+mod tags;
 mod temp;
 
 use std::ffi::OsString;
@@ -102,6 +105,8 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Sql(args) => sql::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Run(args) => runs::run(args, io, *reporter),
+        Command::CheckBudget(args) => check_budget::run(args, io, *reporter),
+        Command::Tags(args) => tags::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),

@@ -7,10 +7,6 @@
 //! place, so that a run that fails leaves nothing new. Budgets are judged on exact sums.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
@@ -21,31 +17,29 @@ use billfold_core::query::ChargeQuery;
 use billfold_core::{Error, Result};
 use billfold_report::Report;
 use billfold_report::pivot::{self, Pivot};
-use clap::Parser as _;
 use toml::Value;
 
+use crate::args::Command;
 use crate::args::report::{ReportArgs, RunArgs};
-use crate::args::{Cli, Command};
-use crate::fault::{self, Exit, Reporter};
+use crate::config::{AliasPairs, Config, table_of, texts};
+use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::lookup;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt;
-use crate::report::Look;
+use crate::report::{Asked, Look};
 use crate::request;
 use crate::sink::{NewFile, Target};
 use crate::source;
 use crate::usage;
-
-/// A file of reports is a few pages of text.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// One report of the file.
 struct Named {
     name: String,
     args: ReportArgs,
     query: ChargeQuery,
+    asked: Asked,
     /// Standard output without any.
     outputs: Vec<(Look, Target)>,
     budgets: Vec<Budget>,
@@ -63,7 +57,7 @@ struct Budget {
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
-    let mut reports = read(args)?;
+    let (mut reports, aliases) = read(args)?;
     if args.list {
         let names = |out: &mut (dyn std::io::Write + Send)| {
             reports
@@ -98,7 +92,7 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
             (same, rest)
         };
         reports = rest;
-        make(&together, io, reporter, &mut files, &mut failed)?;
+        make(&together, &aliases, io, reporter, &mut files, &mut failed)?;
     }
     for file in files {
         file.finish()?;
@@ -129,6 +123,7 @@ fn reading(report: &Named) -> String {
 /// Makes reports from one reading.
 fn make(
     reports: &[Named],
+    aliases: &[(String, String)],
     io: &mut Io<'_>,
     reporter: Reporter,
     files: &mut Vec<NewFile>,
@@ -144,11 +139,13 @@ fn make(
     options.allow_rejects = request::allow_rejects_of(first.args.allow_rejects.as_deref(), false)?;
     let encoding = first.args.source.encoding.as_deref();
     options.lookups = lookup::load(&first.args.lookups, first.query.zone, encoding)?;
+    options.aliases = lookup::aliases(&first.args.lookups, aliases)?;
     options.exchange = crate::lookup::exchange(&first.args.exchange)?;
     let mut questions = Vec::new();
     for report in reports {
-        questions.extend(pivot::questions(&report.query)?);
+        questions.extend(report.asked.questions()?);
     }
+    let again = options.again();
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;
     let mut outcomes = progress::while_showing(showing, &watched, || {
@@ -174,12 +171,15 @@ fn make(
                 reporter.note(io, "receipt", line);
             }
         }
-        let Some(answer) = cells.answer.clone() else {
+        if cells.answer.is_none() {
             return Err(cells
                 .error()
                 .unwrap_or_else(|| Error::bug("no answer and no error")));
-        };
-        let pivot = Pivot::new(three)?;
+        }
+        let (pivot, answer) = report.asked.pivot(three, &first.args.source.paths, &again)?;
+        for split in &pivot.receipt.splits {
+            reporter.note(io, "receipt", receipt::split(split));
+        }
         for budget in &report.budgets {
             failed.extend(budget.judge(&report.name, &pivot)?);
         }
@@ -337,86 +337,54 @@ impl Budget {
 }
 
 /// Reads the file and judges every report in it.
-fn read(args: &RunArgs) -> Result<Vec<Named>> {
-    let name: Arc<str> = args.config.as_str().into();
-    let text = text_of(&name)?;
-    let mut tables: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-        usage(format!("cannot be read: {}", Printable(e.message()))).in_source(&name)
-    })?;
-    let table_of = |value: Option<Value>, what: &str| match value {
-        None => Ok(toml::Table::new()),
-        Some(Value::Table(table)) => Ok(table),
-        Some(_) => Err(usage(format!("{what} is no table")).in_source(&name)),
-    };
-    let defaults = table_of(tables.remove("defaults"), "[defaults]")?;
-    let reports = table_of(tables.remove("report"), "[report]")?;
-    if let Some(key) = tables.keys().next() {
-        return Err(usage(format!("{} is not known here", Printable(key)))
-            .in_source(&name)
-            .hint("a file of reports holds [defaults] and one [report.NAME] per report"));
-    }
-    if reports.is_empty() {
+fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
+    let config = Config::read(&args.config)?;
+    let name = &config.name;
+    if config.reports.is_empty() {
         return Err(usage("names no report")
-            .in_source(&name)
+            .in_source(name)
             .hint("write a table [report.NAME]"));
     }
-    if let Some(missing) = args.names.iter().find(|wanted| !reports.contains_key(*wanted)) {
-        let known: Vec<&str> = reports.keys().map(String::as_str).collect();
+    if let Some(missing) = args
+        .names
+        .iter()
+        .find(|wanted| !config.reports.contains_key(*wanted))
+    {
+        let known: Vec<&str> = config.reports.keys().map(String::as_str).collect();
         return Err(usage(format!("no report {}", Printable(missing)))
-            .in_source(&name)
+            .in_source(name)
             .hint(format!("there are {}", known.join(", "))));
     }
-    let folder = Path::new(&args.config).parent().unwrap_or(Path::new(""));
-    reports
-        .into_iter()
+    let aliases = config.aliases()?;
+    let reports = config
+        .reports
+        .iter()
         .filter(|(report, _)| args.names.is_empty() || args.names.contains(report))
         .map(|(report, value)| {
-            let mut options: BTreeMap<String, Value> = defaults.clone().into_iter().collect();
-            options.extend(table_of(Some(value), &format!("[report.{report}]"))?);
-            named(&report, options, folder, args).map_err(|e| e.in_source(&name))
+            let mut options: BTreeMap<String, Value> = config.defaults.clone().into_iter().collect();
+            let own = table_of(value.clone(), &format!("[report.{report}]"));
+            let named = own.and_then(|own| {
+                options.extend(own);
+                named(report, options, &config, args)
+            });
+            named.map_err(|e| e.in_source(name))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    Ok((reports, aliases))
 }
-
-fn text_of(name: &Arc<str>) -> Result<String> {
-    let io = |e: std::io::Error| {
-        Error::io("cannot be read", &e)
-            .in_source(name)
-            .hint("name the file of reports with --config")
-    };
-    let mut bytes = Vec::new();
-    File::open(name.as_ref())
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("a file of reports has at most {MAX_BYTES} bytes");
-        return Err(Error::limit("limit.config", message).in_source(name));
-    }
-    String::from_utf8(bytes).map_err(|_| usage("is not UTF-8").in_source(name))
-}
-
-/// Options whose values are paths, which start at the folder of the file.
-const PATHS: [&str; 3] = ["mapping", "lookup", "rates"];
 
 /// One report: its table as arguments of `billfold report`, parsed.
-fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: &RunArgs) -> Result<Named> {
-    let here = |text: &str| {
-        if text == "-" || text.is_empty() {
-            text.to_owned()
-        } else {
-            folder.join(text).to_string_lossy().into_owned()
-        }
-    };
+fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args: &RunArgs) -> Result<Named> {
     let wrong = |what: String| usage(format!("report {}: {what}", Printable(name)));
     let inputs =
-        texts(options.remove("inputs")).map_err(|()| wrong("inputs is no list of texts".to_owned()))?;
+        texts(options.remove("inputs")).map_err(|_| wrong("inputs is no list of texts".to_owned()))?;
     if inputs.is_empty() {
         return Err(
             wrong("no inputs".to_owned()).hint("write inputs = [\"bills/*.csv\"], here or under [defaults]")
         );
     }
     let outputs =
-        texts(options.remove("output")).map_err(|()| wrong("output is no list of texts".to_owned()))?;
+        texts(options.remove("output")).map_err(|_| wrong("output is no list of texts".to_owned()))?;
     let budgets = match options.remove("budget") {
         None => Vec::new(),
         Some(Value::Array(budgets)) => budgets
@@ -425,45 +393,9 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
             .collect::<Result<_>>()?,
         Some(_) => return Err(wrong("budget is no list of tables".to_owned())),
     };
-    let mut words: Vec<OsString> = vec!["billfold".into(), "report".into()];
-    for (key, value) in options {
-        if value == Value::Boolean(false) {
-            continue;
-        }
-        if value == Value::Boolean(true) {
-            words.push(format!("--{key}").into());
-            continue;
-        }
-        let values = texts(Some(value)).map_err(|()| {
-            wrong(format!(
-                "{} is neither text, number, flag nor a list of texts",
-                Printable(&key)
-            ))
-        })?;
-        for text in values {
-            let text = if PATHS.contains(&key.as_str()) {
-                here(&text)
-            } else {
-                text
-            };
-            words.push(format!("--{key}={text}").into());
-        }
-    }
-    if let Some(threads) = &args.threads {
-        words.push(format!("--threads={threads}").into());
-    }
-    words.push("--".into());
-    words.extend(inputs.iter().map(|path| here(path).into()));
-    let cli = Cli::try_parse_from(words).map_err(|refused| {
-        let refused = fault::from_clap(&refused);
-        let hint = refused.hint_text().map(str::to_owned);
-        let error = wrong(refused.to_string());
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    })?;
-    let Command::Report(report) = cli.command else {
+    let threads = args.threads.iter().map(|threads| format!("--threads={threads}"));
+    let threads: Vec<String> = threads.collect();
+    let Command::Report(report) = config.parse("report", options, &threads, &inputs, wrong)? else {
         return Err(Error::bug("a report that is another command"));
     };
     let mut notes = Vec::new();
@@ -472,6 +404,7 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
     query.order = report.sort.parse()?;
     query.top = report.top;
     query.fill = report.fill;
+    let asked = Asked::new(&report, &query).map_err(|e| wrong(e.to_string()))?;
     let paths: Vec<String> = if outputs.is_empty() {
         vec!["-".to_owned()]
     } else {
@@ -482,29 +415,15 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
         .map(|path| {
             let ending = (path != "-").then_some(path.as_str());
             let look = Look::resolve(&report.look, ending)?;
-            Ok((look, Target::new(&here(path), args.force || args.list)?))
+            Ok((look, Target::new(&config.here(path), args.force || args.list)?))
         })
         .collect::<Result<_>>()?;
     Ok(Named {
         name: name.to_owned(),
+        asked,
         args: *report,
         query,
         outputs,
         budgets,
     })
-}
-
-/// A text, a number or a list of them.
-fn texts(value: Option<Value>) -> std::result::Result<Vec<String>, ()> {
-    let one = |value: Value| match value {
-        Value::String(text) => Ok(text),
-        Value::Integer(whole) => Ok(whole.to_string()),
-        Value::Datetime(when) => Ok(when.to_string()),
-        _ => Err(()),
-    };
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::Array(values)) => values.into_iter().map(one).collect(),
-        Some(value) => one(value).map(|text| vec![text]),
-    }
 }
