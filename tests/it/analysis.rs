@@ -6,7 +6,7 @@ use std::path::Path;
 
 use billfold_core::money::{Amount, ExactSum};
 
-use crate::support::{Folder, command, shared_data, words, workspace};
+use crate::support::{Folder, command, command_of, shared_data, workspace};
 
 /// The records of a CSV text, quotes as RFC 4180 has them.
 fn records(text: &str) -> Vec<Vec<String>> {
@@ -331,7 +331,7 @@ const ORACLES: &[(&str, &str, &[&str], &[&str])] = &[
 fn library_agrees(path: &Path) -> usize {
     let raw = Raw::read(path);
     let folder = Folder::new();
-    let ran = words(&[
+    let ran = command_of(&[
         "run",
         "--library",
         "focus",
@@ -627,7 +627,7 @@ fn a_table_of_measures_holds_sums_ratios_and_conditions() {
         "charges",
         "--format",
     ];
-    let with = |format: &str| words(&[&args, [format, bill.as_str()].as_slice()].concat());
+    let with = |format: &str| command_of(&[&args, [format, bill.as_str()].as_slice()].concat());
     let ran = with("csv");
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert_eq!(
@@ -638,12 +638,15 @@ fn a_table_of_measures_holds_sums_ratios_and_conditions() {
     let table = with("table").stdout;
     assert!(table.contains("list_cost is empty on 1 of 3 charges"), "{table}");
     assert!(table.contains("total"), "{table}");
-    assert_eq!(words(&["report", "--measure", "cost/", &bill]).exit, 2);
+    assert_eq!(command_of(&["report", "--measure", "cost/", &bill]).exit, 2);
     assert_eq!(
-        words(&["report", "--measure", "cost", "--top", "3", &bill]).exit,
+        command_of(&["report", "--measure", "cost", "--top", "3", &bill]).exit,
         2
     );
-    assert_eq!(words(&["report", "--measure", "cost[tag_id=x]", &bill]).exit, 2);
+    assert_eq!(
+        command_of(&["report", "--measure", "cost[tag_id=x]", &bill]).exit,
+        2
+    );
 }
 
 #[test]
@@ -671,7 +674,7 @@ fn sql_and_measures_know_tables_of_ones_own_and_other_currencies() {
         &bill,
     ];
     let statement = "select \"team\", billing_currency, sum(cost) as cost from charges group by \"team\", billing_currency order by \"team\"";
-    let ran = words(&[&["sql", statement], common.as_slice()].concat());
+    let ran = command_of(&[&["sql", statement], common.as_slice()].concat());
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert_eq!(ran.stdout, "team,billing_currency,cost\n,CNY,3\nweb,CNY,80.3\n");
     let asked = [
@@ -685,11 +688,11 @@ fn sql_and_measures_know_tables_of_ones_own_and_other_currencies() {
         "--measure",
         "cost",
     ];
-    let ran = words(&[&asked, common.as_slice()].concat());
+    let ran = command_of(&[&asked, common.as_slice()].concat());
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
     assert_eq!(ran.stdout, "team,billing_currency,cost\n,CNY,3\nweb,CNY,80.3\n");
     // An amount that is not the cost would stay in its currency under the name of another.
-    let ran = words(&[&["sql", "select billed_cost from charges"], common.as_slice()].concat());
+    let ran = command_of(&[&["sql", "select billed_cost from charges"], common.as_slice()].concat());
     assert_eq!(ran.exit, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("billed_cost stays"), "{}", ran.stderr);
     // The same in a file of reports.
@@ -710,7 +713,7 @@ fn sql_and_measures_know_tables_of_ones_own_and_other_currencies() {
          row,team,billing_currency,total\ngroup,web,CNY,80.3\ngroup,,CNY,3\ntotal,,CNY,83.3\n\
          team,billing_currency,cost,charges\n,CNY,3,1\nweb,CNY,80.3,2\n"
     );
-    let ran = words(&[
+    let ran = command_of(&[
         "run",
         "--config",
         config.to_str().unwrap(),

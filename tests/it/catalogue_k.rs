@@ -1,6 +1,6 @@
 //! Catalogue K: hostile strings in our output. What of it concerns the tables of `sums` is tested there.
 
-use crate::support::{Folder, Ran, command, words};
+use crate::support::{Folder, Ran, command, command_of};
 
 /// One of each kind of trouble, as values of a tag.
 const HOSTILE: [&str; 16] = [
@@ -336,7 +336,7 @@ fn k14_what_other_programs_would_run_is_plain_text() {
     let path = folder.put("%s $(touch pwned) bill.csv", text);
     let run = |args: &[&str]| {
         let all: Vec<&str> = args.iter().copied().chain([path.as_str()]).collect();
-        let ran = words(&all);
+        let ran = command_of(&all);
         assert_eq!(ran.exit, 0, "{args:?}: {}", ran.stderr);
         ran.stdout
     };
@@ -369,7 +369,7 @@ fn k14_what_other_programs_would_run_is_plain_text() {
         );
         assert_eq!(run(&["sql", &statement, "--format", "csv"]), "n\n1\n", "{name}");
     }
-    let wrong = words(&["sums", "%s%n $(touch pwned).csv"]);
+    let wrong = command_of(&["sums", "%s%n $(touch pwned).csv"]);
     assert!(
         wrong.stderr.contains("%s%n $(touch pwned).csv"),
         "{}",
@@ -505,4 +505,78 @@ fn k05_a_browser_draws_the_page_and_runs_nothing_of_the_bill() {
     assert!(page.matches("<path ").count() > 20, "no charts");
     assert!(page.contains(&format!("{} rows</span>", HOSTILE.len() + 4)));
     assert_eq!(page.matches("<script").count(), 3);
+}
+
+/// A bill with hostile tags: keys, values, and resources that lack the tag.
+fn tagged(folder: &Folder) -> String {
+    let mut text = String::from("ChargePeriodStart,BilledCost,BillingCurrency,ResourceId,Tags\n");
+    for name in HOSTILE {
+        let tags = serde_json::json!({ name: "x", "team": name }).to_string();
+        text += &format!("2024-03-01,1,USD,{},{}\n", quoted(name), quoted(&tags));
+        text += &format!("2024-03-01,-1.23,USD,{},\n", quoted(name));
+    }
+    folder.put("tagged.csv", text)
+}
+
+#[test]
+fn k01_k03_k08_k10_k12_k13_no_tag_steers_a_report_on_tags() {
+    let folder = Folder::new();
+    let path = tagged(&folder);
+    let told = |options: &str| {
+        let ran = command(
+            &format!("tags --key team --top 50 {options} {{}}").replace("  ", " "),
+            &path,
+        );
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        ran.stdout
+    };
+    for text in [told(""), told("--format markdown")] {
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
+        assert!(!text.contains(['\u{202e}', '\u{200b}']));
+    }
+    let markdown = told("--format markdown");
+    assert!(markdown.contains("\\|\\`\\!\\[x\\]\\(http&#58;//e\\)\\`\\|") && !markdown.contains("<script>"));
+    let document: serde_json::Value = serde_json::from_str(&told("--format json")).unwrap();
+    let resources = document["untagged"][0]["resources"].as_array().unwrap();
+    for name in HOSTILE {
+        assert!(resources.iter().any(|row| row["resource_id"] == name), "{name:?}");
+    }
+    let sheet = told("--format csv --csv spreadsheet");
+    assert!(
+        sheet.contains("untagged,team,\"'=cmd|") && sheet.contains(",-1.23,") && !sheet.contains("'-1.23")
+    );
+    assert!(told("--format csv").contains("untagged,team,=cmd|'/c calc'!A1,"));
+}
+
+#[test]
+fn k05_k08_k09_k15_no_group_leaves_its_place_in_junit() {
+    let folder = Folder::new();
+    let path = bill(&folder);
+    let args = "check-budget --by service_name --limit 3 --format junit {}";
+    let ran = command(args, &path);
+    assert_eq!(ran.exit, 1, "{}", ran.stderr);
+    let found = crate::budgets::elements(&ran.stdout);
+    let cases: Vec<_> = found.iter().filter(|(name, _)| name == "testcase").collect();
+    // Every name in March and all but the four that look like nothing in April.
+    assert_eq!(cases.len(), HOSTILE.len() * 2 + 4);
+    let elements: std::collections::BTreeSet<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        elements.into_iter().collect::<Vec<_>>(),
+        ["failure", "testcase", "testsuite", "testsuites"]
+    );
+    for name in [
+        "service_name=<script>alert(1)</script> 2024-03 USD",
+        "service_name= 2024-03 USD",
+    ] {
+        let is_named = |attributes: &[(String, String)]| attributes.iter().any(|(_, value)| value == name);
+        assert!(cases.iter().any(|(_, attributes)| is_named(attributes)), "{name}");
+    }
+    // As text, each finding is one line.
+    let ran = command("check-budget --by service_name --limit 3 {}", &path);
+    assert!(
+        ran.stdout.chars().all(|c| c == '\n' || !c.is_control()),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(ran.stdout.lines().count(), cases.len() + 3);
 }

@@ -17,6 +17,18 @@ const CORE: &[(&str, &[&str])] = &[
     ("query", &["error", "money", "time", "charge", "query"]),
     ("engine", &["error", "money", "time", "charge", "query", "engine"]),
     (
+        "tags",
+        &[
+            "error", "money", "time", "charge", "query", "engine", "dataset", "tags",
+        ],
+    ),
+    (
+        "split",
+        &["error", "money", "time", "charge", "query", "engine", "split"],
+    ),
+    ("budget", &["error", "money", "time", "query", "engine", "budget"]),
+    ("alias", &["error", "charge", "engine", "alias"]),
+    (
         "lookup",
         &[
             "error", "money", "time", "charge", "ingest", "query", "engine", "lookup",
@@ -31,7 +43,8 @@ const CORE: &[(&str, &[&str])] = &[
     (
         "dataset",
         &[
-            "error", "money", "time", "charge", "query", "ingest", "engine", "lookup", "exchange", "dataset",
+            "error", "money", "time", "charge", "query", "ingest", "engine", "alias", "lookup", "exchange",
+            "dataset",
         ],
     ),
     (

@@ -7,7 +7,7 @@
 //! of file, `convert` an answer before and after a conversion, `explain` a cell with its charges, `laws` the answers with each other,
 //! `charges` facts, rows and the store with a loop over rows and with each other, `pages` holds the vendors' own
 //! examples, `wire` calls their actions; `serve` is the server over
-//! sockets; `reports` pivots, frames and SQL, `runs` files of reports; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
+//! sockets; `reports` pivots, frames and SQL, `runs` files of reports; `budgets` limits, `tagged` tags and their aliases, `splits` shared cost; `lookup` and `exchange` put tables of one's own beside a bill; `asked` is the question in the oracle's and the engine's words.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,6 +31,7 @@
 mod analysis;
 mod api_laws;
 mod asked;
+mod budgets;
 mod carriers;
 mod catalogue;
 mod catalogue_a;
@@ -67,5 +68,7 @@ mod reports;
 mod runs;
 mod serve;
 mod spill;
+mod splits;
 mod support;
+mod tagged;
 mod wire;

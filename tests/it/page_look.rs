@@ -94,7 +94,7 @@ fn a_table_is_sorted_and_filtered_by_keyboard_and_named_for_those_who_listen() {
         "sql",
     ] {
         let ran = if args.starts_with("sql") {
-            crate::support::words(&["sql", "select * from charges", "--format", "html", &bill])
+            crate::support::command_of(&["sql", "select * from charges", "--format", "html", &bill])
         } else {
             command(args, &bill)
         };

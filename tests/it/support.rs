@@ -380,12 +380,12 @@ pub(crate) struct Ran {
 
 /// Runs the command in this process; `args` are separated by spaces, and `{}` is the path.
 pub(crate) fn command(args: &str, path: &str) -> Ran {
-    let all: Vec<String> = args.split(' ').map(|word| word.replace("{}", path)).collect();
-    words(&all.iter().map(String::as_str).collect::<Vec<_>>())
+    let words: Vec<String> = args.split(' ').map(|word| word.replace("{}", path)).collect();
+    command_of(&words)
 }
 
-/// Runs the command in this process with these arguments, which may hold spaces.
-pub(crate) fn words(args: &[&str]) -> Ran {
+/// Runs the command in this process, with these words after its name.
+pub(crate) fn command_of<S: AsRef<str>>(words: &[S]) -> Ran {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut io = billfold_cli::Io {
         stdout: Box::new(&mut stdout),
@@ -395,8 +395,8 @@ pub(crate) fn words(args: &[&str]) -> Ran {
         stderr_is_terminal: false,
         no_color: false,
     };
-    let all = std::iter::once("billfold").chain(args.iter().copied());
-    let exit = billfold_cli::main_with(all.map(Into::into), &mut io);
+    let words = words.iter().map(|word| word.as_ref().into());
+    let exit = billfold_cli::main_with(std::iter::once("billfold".into()).chain(words), &mut io);
     drop(io);
     Ran {
         exit,

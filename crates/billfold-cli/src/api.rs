@@ -34,6 +34,8 @@ pub(crate) fn run(args: &ApiArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     }
     options.allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), false)?;
     options.lookups = lookup::load(&args.lookups, settings.zone, args.source.encoding.as_deref())?;
+    options.aliases = lookup::aliases(&args.lookups, &[])?;
+    options.aliases.check(settings.tag_key.as_deref())?;
 
     let (requests, paths): (Vec<WireRequest>, &[String]) = if args.batch {
         let text = read_all(std::io::stdin().lock(), "standard input")?;

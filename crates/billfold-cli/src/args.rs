@@ -6,6 +6,7 @@
 pub(crate) mod analysis;
 mod answers;
 mod api;
+pub(crate) mod money;
 #[cfg(feature = "report")]
 pub(crate) mod report;
 pub(crate) mod serve;
@@ -102,6 +103,16 @@ pub(crate) enum Command {
     /// Take the difference between two bills apart: new, gone, usage, price, currency, corrections
     #[command(after_help = EXIT_CODES, override_usage = "billfold diff [OPTIONS] OLD NEW")]
     Diff(Box<DiffArgs>),
+    /// Hold groups and periods against budgets; exit code 1 where one is exceeded
+    #[command(
+        after_help = EXIT_CODES,
+        override_usage = "billfold check-budget [OPTIONS] --limit LIMIT PATH...\n       billfold check-budget --config FILE.toml [--budget NAME]...",
+        mut_arg("paths", |paths| paths.required(false).required_unless_present("config"))
+    )]
+    CheckBudget(Box<money::CheckBudgetArgs>),
+    /// Say how well charges are tagged: coverage per key, untagged resources, spellings that are likely one
+    #[command(after_help = EXIT_CODES)]
+    Tags(Box<money::TagsArgs>),
     /// Say what files are: format, columns, rows, exact control totals, oddities
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArgs),
@@ -177,6 +188,15 @@ pub(crate) struct LookupArgs {
     /// FILE:key=DIMENSION=COLUMN names the key (repeatable; see the reference)
     #[arg(long, value_name = "FILE[:key=…]", help_heading = "Input")]
     pub(crate) lookup: Vec<String>,
+
+    /// Read a tag key as another one, so that both are one dimension: Team=team (repeatable; the first that has a
+    /// value wins)
+    #[arg(long, value_name = "OLD=NEW", help_heading = "Input")]
+    pub(crate) alias: Vec<String>,
+
+    /// Read the aliases under [tags.alias] of this file, such as billfold.toml
+    #[arg(long, value_name = "FILE.toml", help_heading = "Input")]
+    pub(crate) aliases: Option<String>,
 }
 
 /// The currency of the answer.

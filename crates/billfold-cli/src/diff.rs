@@ -48,6 +48,7 @@ pub(crate) fn run(args: &DiffArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
         options.allow_rejects = allow_rejects_of(args.allow_rejects.as_deref(), false)?;
         let encoding = args.source.encoding.as_deref();
         options.lookups = lookup::load(&args.lookups, old_query.zone, encoding)?;
+        options.aliases = lookup::aliases(&args.lookups, &[])?;
         Ok(Files::new(vec![path.clone()], options))
     };
     let mut more = Vec::new();

@@ -39,6 +39,7 @@ pub(crate) fn run(args: &ExplainArgs, io: &mut Io<'_>, reporter: Reporter) -> Re
     }
     let allow = allow_rejects_of(args.allow_rejects.as_deref(), false)?;
     options.lookups = lookup::load(&args.lookups, query.zone, args.source.encoding.as_deref())?;
+    options.aliases = lookup::aliases(&args.lookups, &[])?;
     options.exchange = lookup::exchange(&args.exchange)?;
     let listing = Listing {
         columns: args

@@ -22,6 +22,8 @@ mod answers;
 mod api;
 mod args;
 mod check;
+mod check_budget;
+mod config;
 mod convert;
 mod describe;
 mod diff;
@@ -56,6 +58,7 @@ mod sql;
 mod sums;
 #[cfg(feature = "report")]
 mod tables;
+mod tags;
 mod temp;
 
 use std::ffi::OsString;
@@ -116,6 +119,8 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Anomalies(args) => anomalies::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Forecast(args) => forecast::run(args, io, *reporter),
+        Command::CheckBudget(args) => check_budget::run(args, io, *reporter),
+        Command::Tags(args) => tags::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),

@@ -1,8 +1,9 @@
-//! `--lookup` and `--rates`: tables of the user's own, read once before the bills.
+//! `--lookup`, `--alias` and `--rates`: what the user knows beside the bills, read once before them.
 
 use std::sync::Arc;
 
 use billfold_core::Result;
+use billfold_core::alias::TagAliases;
 use billfold_core::error::Printable;
 use billfold_core::exchange::Exchange;
 use billfold_core::lookup::{LookupSpec, Lookups};
@@ -10,6 +11,7 @@ use billfold_core::money::Currency;
 use billfold_core::time::Tz;
 
 use crate::args::{ExchangeArgs, LookupArgs};
+use crate::config::Config;
 use crate::usage;
 
 /// Reads the tables. `zone`: whose days their dates of validity are.
@@ -24,6 +26,25 @@ pub(crate) fn load(args: &LookupArgs, zone: Tz, encoding: Option<&str>) -> Resul
 /// Errors: usage for what names no table.
 pub(crate) fn specs(args: &LookupArgs) -> Result<Vec<LookupSpec>> {
     args.lookup.iter().map(|text| text.parse()).collect()
+}
+
+/// The tag keys that are read as others: those of `--alias`, then those of the file of `--aliases` or of `more`.
+///
+/// Errors: usage for what is no alias, and for a key that leads to two; those of the file.
+pub(crate) fn aliases(args: &LookupArgs, more: &[(String, String)]) -> Result<TagAliases> {
+    let mut pairs = Vec::new();
+    for text in &args.alias {
+        // A key may hold an equals sign; the new one is the user's to choose.
+        let (old, new) = text.rsplit_once('=').ok_or_else(|| {
+            usage(format!("--alias `{}` is not OLD=NEW", Printable(text))).hint("write --alias Team=team")
+        })?;
+        pairs.push((old.to_owned(), new.to_owned()));
+    }
+    if let Some(file) = &args.aliases {
+        pairs.extend(Config::read(file)?.aliases()?);
+    }
+    pairs.extend(more.iter().cloned());
+    TagAliases::new(pairs)
 }
 
 /// The currency of the answer with the rates that lead to it, where one is asked for.

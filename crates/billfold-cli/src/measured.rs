@@ -89,6 +89,7 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
         source: &args.source,
         lookups: &args.lookups,
         exchange: &args.exchange,
+        aliases: &[],
         allow_rejects: args.allow_rejects.as_deref(),
     };
     let answered = asked.table(&bills, io, reporter)?;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use billfold_core::engine::{
-    ConversionReceipt, CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt,
+    AliasReceipt, ConversionReceipt, CostAccount, KeySet, LookupReceipt, Receipt, RowAccount, SourceReceipt,
+    SplitReceipt,
 };
 use billfold_core::error::Printable;
 use billfold_core::money::{Currency, ExactSum, Totals};
@@ -35,8 +36,10 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
         let _ = write!(rows, "; {skipped} more skipped unread, outside the window");
     }
     let mut lines = vec![rows];
+    lines.extend(receipt.aliases.iter().map(alias));
     lines.extend(receipt.lookups.iter().map(lookup));
     lines.extend(receipt.conversion.as_ref().map(conversion));
+    lines.extend(receipt.splits.iter().map(split));
     if !receipt.answer_sha256.is_empty() {
         let totals: Vec<String> = receipt
             .cost
@@ -56,6 +59,22 @@ pub(crate) fn brief(receipt: &Receipt) -> Vec<String> {
         lines.push(format!("total {totals}; answer sha256 {sha}"));
     }
     lines
+}
+
+/// What became of the charges under one tag alias.
+fn alias(receipt: &AliasReceipt) -> String {
+    let from: Vec<String> = receipt
+        .from
+        .iter()
+        .map(|key| Printable(key).to_string())
+        .collect();
+    format!(
+        "tag {} is read from {}: {} charges renamed, {} of them contradicted",
+        Printable(&receipt.key),
+        from.join(", "),
+        receipt.renamed,
+        receipt.conflicts
+    )
 }
 
 /// What became of the charges in one lookup table.
@@ -83,6 +102,37 @@ fn lookup(receipt: &LookupReceipt) -> String {
         if !keys.is_empty() {
             let _ = write!(line, " ({keys})");
         }
+    }
+    line
+}
+
+/// What a split moved.
+pub(crate) fn split(receipt: &SplitReceipt) -> String {
+    let moved: Vec<String> = receipt
+        .moved
+        .iter()
+        .map(|(currency, sum)| format!("{currency} {sum}"))
+        .collect();
+    let moved = if moved.is_empty() {
+        "nothing".to_owned()
+    } else {
+        moved.join(", ")
+    };
+    let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let mut line = format!(
+        "split {}: {moved} from {} to {}",
+        Printable(&receipt.rule),
+        plural(receipt.from, "group"),
+        plural(receipt.to, "group")
+    );
+    if receipt.evenly > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            line,
+            "; evenly in {} of {}, as no group had a weight",
+            receipt.evenly,
+            plural(receipt.times, "period")
+        );
     }
     line
 }
@@ -122,8 +172,10 @@ pub(crate) struct ReceiptView<'a> {
     cost: CostView<'a>,
     notes: &'a BTreeMap<&'static str, u64>,
     sources: Vec<SourceView<'a>>,
+    aliases: Vec<AliasView<'a>>,
     lookups: Vec<LookupView<'a>>,
     conversion: Option<ConversionView<'a>>,
+    splits: Vec<SplitView<'a>>,
     left_out: Vec<LeftOutView<'a>>,
     answer_sha256: Option<&'a str>,
 }
@@ -176,6 +228,50 @@ struct RateView<'a> {
     charges: u64,
     cost: String,
     converted: String,
+}
+
+/// What a split of shared cost moved.
+#[derive(Serialize)]
+struct SplitView<'a> {
+    rule: &'a str,
+    moved: TotalsView<'a>,
+    from_groups: u64,
+    to_groups: u64,
+    times: u64,
+    evenly: u64,
+}
+
+impl<'a> From<&'a SplitReceipt> for SplitView<'a> {
+    fn from(split: &'a SplitReceipt) -> Self {
+        SplitView {
+            rule: &split.rule,
+            moved: TotalsView(&split.moved),
+            from_groups: split.from,
+            to_groups: split.to,
+            times: split.times,
+            evenly: split.evenly,
+        }
+    }
+}
+
+/// What a tag alias came to.
+#[derive(Serialize)]
+struct AliasView<'a> {
+    key: &'a str,
+    from: &'a [String],
+    renamed: u64,
+    conflicts: u64,
+}
+
+impl<'a> From<&'a AliasReceipt> for AliasView<'a> {
+    fn from(alias: &'a AliasReceipt) -> Self {
+        AliasView {
+            key: &alias.key,
+            from: &alias.from,
+            renamed: alias.renamed,
+            conflicts: alias.conflicts,
+        }
+    }
 }
 
 /// What a lookup table came to.
@@ -238,8 +334,10 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             cost,
             notes,
             left_out,
+            aliases,
             lookups,
             conversion,
+            splits,
             answer_sha256,
         } = receipt;
         ReceiptView {
@@ -249,8 +347,10 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             cost: cost.into(),
             notes,
             sources: sources.iter().map(SourceView::from).collect(),
+            aliases: aliases.iter().map(AliasView::from).collect(),
             lookups: lookups.iter().map(LookupView::from).collect(),
             conversion: conversion.as_ref().map(ConversionView::from),
+            splits: splits.iter().map(SplitView::from).collect(),
             left_out: left_out
                 .iter()
                 .map(|file| LeftOutView {

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use billfold_core::dataset;
+use billfold_core::dataset::{self, Charges as _, Files, Outcome, RunOptions};
+use billfold_core::engine::Answer;
 use billfold_core::error::Printable;
+use billfold_core::query::ChargeQuery;
+use billfold_core::split::{Rule, Splits};
 use billfold_core::{Error, Result};
 use billfold_report::pivot::{self, Pivot};
-use billfold_report::{Report, Show, Style};
+use billfold_report::{Report, Show, Style, shared};
 
 use crate::args::CsvKind;
 use crate::args::report::{LookArgs, ReportArgs, ReportFormat, ShowWord};
@@ -110,6 +113,87 @@ pub(crate) fn format_of(asked: Option<ReportFormat>, output: Option<&str>) -> Re
     }
 }
 
+/// The questions of a report, and how its answers become a pivot: as they are, or after splits.
+pub(crate) struct Asked {
+    query: ChargeQuery,
+    splits: Option<Splits>,
+}
+
+impl Asked {
+    /// Judges the splits of a report. Errors: usage.
+    pub(crate) fn new(args: &ReportArgs, query: &ChargeQuery) -> Result<Asked> {
+        let mut rules: Vec<Rule> = args
+            .split
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_>>()?;
+        // What --set reads from elsewhere, a rule does as well.
+        let (sets, _) = request::sets(&args.question.set)?;
+        for rule in &mut rules {
+            for conditions in [&mut rule.from, &mut rule.to] {
+                let mut asked = ChargeQuery::total();
+                asked.filter.conditions = std::mem::take(conditions);
+                for (name, source) in &sets {
+                    asked.set(name, source);
+                }
+                *conditions = asked.filter.conditions;
+            }
+        }
+        let splits = if rules.is_empty() {
+            None
+        } else {
+            Some(Splits::new(rules, args.split_places, query)?)
+        };
+        let reads_twice = splits
+            .as_ref()
+            .is_some_and(|splits| splits.facts_question().is_some());
+        if reads_twice && args.source.paths.iter().any(|path| path == "-") {
+            return Err(usage(
+                "a split by a measure reads its inputs twice, and standard input is read once",
+            )
+            .hint("name files, folders or globs"));
+        }
+        Ok(Asked {
+            query: query.clone(),
+            splits,
+        })
+    }
+
+    /// As many questions as a pivot has.
+    pub(crate) fn questions(&self) -> Result<Vec<ChargeQuery>> {
+        match &self.splits {
+            None => pivot::questions(&self.query),
+            Some(splits) => shared::questions(&self.query, splits),
+        }
+    }
+
+    /// The pivot, and the answer of its cells.
+    ///
+    /// A split by numbers reads the inputs once more for them.
+    pub(crate) fn pivot(
+        &self,
+        outcomes: Vec<Outcome>,
+        inputs: &[String],
+        options: &RunOptions<'_>,
+    ) -> Result<(Pivot, Answer)> {
+        if let Some(splits) = &self.splits {
+            let facts = match splits.facts_question() {
+                None => None,
+                Some(question) => {
+                    let mut options = options.again();
+                    // Numbers have no currency.
+                    options.exchange = None;
+                    Some(Files::new(inputs.to_vec(), options).facts(&question)?.value)
+                }
+            };
+            return shared::pivot(outcomes, facts.as_ref(), &self.query, splits);
+        }
+        let cells = outcomes.first().and_then(|cells| cells.answer.clone());
+        let pivot = Pivot::new(outcomes)?;
+        Ok((pivot, cells.ok_or_else(|| Error::bug("a pivot without cells"))?))
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
     if !args.measure.is_empty() {
@@ -122,6 +206,7 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
     query.order = args.sort.parse()?;
     query.top = args.top;
     query.fill = args.fill;
+    let asked = Asked::new(args, &query)?;
     let target = |path: &str| Target::new(path, args.output.force);
     let to = output.map_or(Ok(Target::Stdout), target)?;
     let receipt_to = args.receipt.as_deref().map(target).transpose()?;
@@ -137,12 +222,14 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
     }
     options.allow_rejects = request::allow_rejects_of(args.allow_rejects.as_deref(), false)?;
     options.lookups = lookup::load(&args.lookups, query.zone, args.source.encoding.as_deref())?;
+    options.aliases = lookup::aliases(&args.lookups, &[])?;
     options.exchange = crate::lookup::exchange(&args.exchange)?;
 
+    let again = options.again();
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;
     let outcomes = progress::while_showing(showing, &watched, || {
-        dataset::sums_many(&args.source.paths, pivot::questions(&query)?, options)
+        dataset::sums_many(&args.source.paths, asked.questions()?, options)
     })?;
     let cells = outcomes.first().ok_or_else(|| Error::bug("no outcome"))?;
     for warning in &cells.warnings {
@@ -158,12 +245,13 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
             reporter.rejected_row(io, word, diagnostic);
         }
     }
-    let Some(answer) = cells.answer.clone() else {
+    if cells.answer.is_none() {
         return Err(cells
             .error()
             .unwrap_or_else(|| Error::bug("no answer and no error")));
-    };
-    let report = Report::new(Pivot::new(outcomes)?, &look.style)?;
+    }
+    let (pivot, answer) = asked.pivot(outcomes, &args.source.paths, &again)?;
+    let report = Report::new(pivot, &look.style)?;
     if let Some(target) = &receipt_to {
         write_report(io, target, |out| {
             serde_json::to_writer_pretty(&mut *out, &ReceiptView::from(&report.pivot.receipt))?;

@@ -11,9 +11,6 @@
 //! report whose columns the bills do not have is left out, which is said.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,12 +23,12 @@ use billfold_core::{Error, ErrorClass, Result};
 use billfold_report::pivot::{self, Pivot};
 use billfold_report::sql::Ask;
 use billfold_report::{Grid, Report};
-use clap::Parser as _;
 use toml::Value;
 
+use crate::args::Command;
 use crate::args::report::{ReportArgs, ReportFormat, RunArgs};
-use crate::args::{Cli, Command};
-use crate::fault::{self, Exit, Reporter};
+use crate::config::{AliasPairs, Config, table_of, texts};
+use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::library::{self, Parameters};
 use crate::lookup;
@@ -39,16 +36,13 @@ use crate::measured;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt;
-use crate::report::Look;
+use crate::report::{Asked, Look};
 use crate::request;
 use crate::sink::{NewFile, Target};
 use crate::source;
 use crate::sql;
 use crate::tables::Bills;
 use crate::usage;
-
-/// A file of reports is a few pages of text.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// One report of the file.
 struct Named {
@@ -66,7 +60,7 @@ struct Named {
 /// How a report is asked for.
 enum Asking {
     /// Periods side by side, from a reading that reports share.
-    Pivot,
+    Pivot(Box<Asked>),
     /// A table of measures.
     Measures(Box<measured::Asked>),
     /// A statement.
@@ -85,7 +79,7 @@ struct Budget {
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
-    let mut reports = read(args)?;
+    let (mut reports, aliases) = read(args)?;
     if args.list {
         let width = reports.iter().map(|report| report.name.len()).max().unwrap_or(0);
         let names = |out: &mut (dyn std::io::Write + Send)| {
@@ -120,9 +114,9 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     let mut failed = Vec::new();
     let may_leave_out = args.library.is_some() && args.only.is_empty();
     while !reports.is_empty() {
-        if !matches!(reports[0].kind, Asking::Pivot) {
+        if !matches!(reports[0].kind, Asking::Pivot(_)) {
             let mut report = reports.remove(0);
-            let made = make_alone(&mut report, io, reporter, &mut files);
+            let made = make_alone(&mut report, &aliases, io, reporter, &mut files);
             left_out(made, &report.name, may_leave_out, io, reporter)?;
             continue;
         }
@@ -131,7 +125,7 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
             let key = reading(&first);
             let query = first.query.clone();
             let (mut same, rest): (Vec<Named>, Vec<Named>) = reports.into_iter().partition(|other| {
-                matches!(other.kind, Asking::Pivot)
+                matches!(other.kind, Asking::Pivot(_))
                     && reading(other) == key
                     && dataset::share_a_scan(&query, &other.query)
             });
@@ -140,16 +134,16 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
         };
         reports = rest;
         if !may_leave_out {
-            make(&together, io, reporter, &mut files, &mut failed)?;
+            make(&together, &aliases, io, reporter, &mut files, &mut failed)?;
             continue;
         }
         // One that cannot be asked must not take the others with it.
-        let made = make(&together, io, reporter, &mut files, &mut failed);
+        let made = make(&together, &aliases, io, reporter, &mut files, &mut failed);
         if let (Err(error), [_, _, ..]) = (&made, together.as_slice())
             && is_not_there(error)
         {
             for report in together.chunks(1) {
-                let made = make(report, io, reporter, &mut files, &mut failed);
+                let made = make(report, &aliases, io, reporter, &mut files, &mut failed);
                 left_out(made, &report[0].name, true, io, reporter)?;
             }
         } else {
@@ -187,6 +181,7 @@ fn left_out(made: Result<()>, name: &str, may: bool, io: &mut Io<'_>, reporter: 
 /// Makes a report that has a reading of its own.
 fn make_alone(
     report: &mut Named,
+    aliases: &[(String, String)],
     io: &mut Io<'_>,
     reporter: Reporter,
     files: &mut Vec<NewFile>,
@@ -195,10 +190,11 @@ fn make_alone(
         source: &report.args.source,
         lookups: &report.args.lookups,
         exchange: &report.args.exchange,
+        aliases,
         allow_rejects: report.args.allow_rejects.as_deref(),
     };
     let (grids, receipt, warnings): (Vec<Grid>, _, _) = match &mut report.kind {
-        Asking::Pivot => return Err(Error::bug("a pivot that reads by itself")),
+        Asking::Pivot(_) => return Err(Error::bug("a pivot that reads by itself")),
         Asking::Measures(asked) => {
             let answered = asked.table(&bills, io, reporter)?;
             let grid = |(look, _): &(Look, Target)| measured::grid(&answered.value, look);
@@ -273,6 +269,7 @@ fn reading(report: &Named) -> String {
 /// Makes reports from one reading.
 fn make(
     reports: &[Named],
+    aliases: &[(String, String)],
     io: &mut Io<'_>,
     reporter: Reporter,
     files: &mut Vec<NewFile>,
@@ -288,11 +285,13 @@ fn make(
     options.allow_rejects = request::allow_rejects_of(first.args.allow_rejects.as_deref(), false)?;
     let encoding = first.args.source.encoding.as_deref();
     options.lookups = lookup::load(&first.args.lookups, first.query.zone, encoding)?;
+    options.aliases = lookup::aliases(&first.args.lookups, aliases)?;
     options.exchange = crate::lookup::exchange(&first.args.exchange)?;
     let mut questions = Vec::new();
     for report in reports {
-        questions.extend(pivot::questions(&report.query)?);
+        questions.extend(report.pivot()?.questions()?);
     }
+    let again = options.again();
     let watched = Arc::clone(&options.progress);
     let showing = io.stderr_is_terminal && !reporter.quiet;
     let mut outcomes = progress::while_showing(showing, &watched, || {
@@ -318,12 +317,15 @@ fn make(
                 reporter.note(io, "receipt", line);
             }
         }
-        let Some(answer) = cells.answer.clone() else {
+        if cells.answer.is_none() {
             return Err(cells
                 .error()
                 .unwrap_or_else(|| Error::bug("no answer and no error")));
-        };
-        let pivot = Pivot::new(three)?;
+        }
+        let (pivot, answer) = report.pivot()?.pivot(three, &first.args.source.paths, &again)?;
+        for split in &pivot.receipt.splits {
+            reporter.note(io, "receipt", receipt::split(split));
+        }
         for budget in &report.budgets {
             failed.extend(budget.judge(&report.name, &pivot)?);
         }
@@ -370,6 +372,15 @@ fn write(
         })?);
     }
     Ok(())
+}
+
+impl Named {
+    fn pivot(&self) -> Result<&Asked> {
+        match &self.kind {
+            Asking::Pivot(asked) => Ok(asked),
+            _ => Err(Error::bug("a table among pivots")),
+        }
+    }
 }
 
 impl Budget {
@@ -482,67 +493,55 @@ impl Budget {
 }
 
 /// Reads the file and judges every report in it.
-fn read(args: &RunArgs) -> Result<Vec<Named>> {
-    let name: Arc<str> = match &args.library {
-        Some(library) => format!("library {library}").into(),
-        None => args.config.as_str().into(),
+fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
+    let config = match &args.library {
+        Some(library) => {
+            let name: Arc<str> = format!("library {library}").into();
+            Config::of_text(&name, Path::new(""), library::text(library)?)?
+        }
+        None => Config::read(&args.config)?,
     };
-    let text = match &args.library {
-        Some(library) => library::text(library)?.to_owned(),
-        None => text_of(&name)?,
-    };
-    let mut tables: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-        usage(format!("cannot be read: {}", Printable(e.message()))).in_source(&name)
-    })?;
-    let table_of = |value: Option<Value>, what: &str| match value {
-        None => Ok(toml::Table::new()),
-        Some(Value::Table(table)) => Ok(table),
-        Some(_) => Err(usage(format!("{what} is no table")).in_source(&name)),
-    };
-    let defaults = table_of(tables.remove("defaults"), "[defaults]")?;
-    let reports = table_of(tables.remove("report"), "[report]")?;
-    let parameters = table_of(tables.remove("parameters"), "[parameters]")?;
-    let parameters = Parameters::new(parameters, &args.param).map_err(|e| e.in_source(&name))?;
-    if let Some(key) = tables.keys().next() {
-        return Err(usage(format!("{} is not known here", Printable(key)))
-            .in_source(&name)
-            .hint("a file of reports holds [defaults], [parameters] and one [report.NAME] per report"));
-    }
-    if reports.is_empty() {
+    let name = &config.name;
+    if config.reports.is_empty() {
         return Err(usage("names no report")
-            .in_source(&name)
+            .in_source(name)
             .hint("write a table [report.NAME]"));
     }
+    let parameters =
+        Parameters::new(config.parameters.clone(), &args.param).map_err(|e| e.in_source(name))?;
     let wanted = if args.library.is_some() {
         &args.only
     } else {
         &args.names
     };
-    if let Some(missing) = wanted.iter().find(|wanted| !reports.contains_key(*wanted)) {
-        let known: Vec<&str> = reports.keys().map(String::as_str).collect();
+    if let Some(missing) = wanted.iter().find(|wanted| !config.reports.contains_key(*wanted)) {
+        let known: Vec<&str> = config.reports.keys().map(String::as_str).collect();
         return Err(usage(format!("no report {}", Printable(missing)))
-            .in_source(&name)
+            .in_source(name)
             .hint(format!("there are {}", known.join(", "))));
     }
-    let folder = match &args.library {
-        Some(_) => Path::new(""),
-        None => Path::new(&args.config).parent().unwrap_or(Path::new("")),
-    };
-    reports
-        .into_iter()
+    let aliases = config.aliases()?;
+    let reports = config
+        .reports
+        .iter()
         .filter(|(report, _)| wanted.is_empty() || wanted.contains(report))
         .map(|(report, value)| {
-            let mut options: BTreeMap<String, Value> = defaults.clone().into_iter().collect();
-            options.extend(table_of(Some(value), &format!("[report.{report}]"))?);
-            if args.library.is_some() {
-                of_command_line(&report, &mut options, args);
-            }
-            for value in options.values_mut() {
-                parameters.fill(value).map_err(|e| e.in_source(&name))?;
-            }
-            named(&report, options, folder, args).map_err(|e| e.in_source(&name))
+            let mut options: BTreeMap<String, Value> = config.defaults.clone().into_iter().collect();
+            let own = table_of(value.clone(), &format!("[report.{report}]"));
+            let named = own.and_then(|own| {
+                options.extend(own);
+                if args.library.is_some() {
+                    of_command_line(report, &mut options, args);
+                }
+                for value in options.values_mut() {
+                    parameters.fill(value)?;
+                }
+                named(report, options, &config, args)
+            });
+            named.map_err(|e| e.in_source(name))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    Ok((reports, aliases))
 }
 
 /// What the command line says of the reports of a library.
@@ -579,26 +578,6 @@ fn of_command_line(report: &str, options: &mut BTreeMap<String, Value>, args: &R
     options.insert("format".to_owned(), Value::String(format));
 }
 
-fn text_of(name: &Arc<str>) -> Result<String> {
-    let io = |e: std::io::Error| {
-        Error::io("cannot be read", &e)
-            .in_source(name)
-            .hint("name the file of reports with --config")
-    };
-    let mut bytes = Vec::new();
-    File::open(name.as_ref())
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("a file of reports has at most {MAX_BYTES} bytes");
-        return Err(Error::limit("limit.config", message).in_source(name));
-    }
-    String::from_utf8(bytes).map_err(|_| usage("is not UTF-8").in_source(name))
-}
-
-/// Options whose values are paths, which start at the folder of the file.
-const PATHS: [&str; 3] = ["mapping", "lookup", "rates"];
-
 /// What a report by a statement may say beside it.
 const OF_STATEMENTS: [&str; 20] = [
     "title",
@@ -624,24 +603,17 @@ const OF_STATEMENTS: [&str; 20] = [
 ];
 
 /// One report: its table as arguments of `billfold report`, parsed.
-fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: &RunArgs) -> Result<Named> {
-    let here = |text: &str| {
-        if text == "-" || text.is_empty() {
-            text.to_owned()
-        } else {
-            folder.join(text).to_string_lossy().into_owned()
-        }
-    };
+fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args: &RunArgs) -> Result<Named> {
     let wrong = |what: String| usage(format!("report {}: {what}", Printable(name)));
     let inputs =
-        texts(options.remove("inputs")).map_err(|()| wrong("inputs is no list of texts".to_owned()))?;
+        texts(options.remove("inputs")).map_err(|_| wrong("inputs is no list of texts".to_owned()))?;
     if inputs.is_empty() {
         return Err(
             wrong("no inputs".to_owned()).hint("write inputs = [\"bills/*.csv\"], here or under [defaults]")
         );
     }
     let outputs =
-        texts(options.remove("output")).map_err(|()| wrong("output is no list of texts".to_owned()))?;
+        texts(options.remove("output")).map_err(|_| wrong("output is no list of texts".to_owned()))?;
     let budgets = match options.remove("budget") {
         None => Vec::new(),
         Some(Value::Array(budgets)) => budgets
@@ -665,45 +637,9 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
         return Err(wrong(format!("{} means nothing beside sql", Printable(key)))
             .hint("the statement says what to group, filter and order by"));
     }
-    let mut words: Vec<OsString> = vec!["billfold".into(), "report".into()];
-    for (key, value) in options {
-        if value == Value::Boolean(false) {
-            continue;
-        }
-        if value == Value::Boolean(true) {
-            words.push(format!("--{key}").into());
-            continue;
-        }
-        let values = texts(Some(value)).map_err(|()| {
-            wrong(format!(
-                "{} is neither text, number, flag nor a list of texts",
-                Printable(&key)
-            ))
-        })?;
-        for text in values {
-            let text = if PATHS.contains(&key.as_str()) {
-                here(&text)
-            } else {
-                text
-            };
-            words.push(format!("--{key}={text}").into());
-        }
-    }
-    if let Some(threads) = &args.threads {
-        words.push(format!("--threads={threads}").into());
-    }
-    words.push("--".into());
-    words.extend(inputs.iter().map(|path| here(path).into()));
-    let cli = Cli::try_parse_from(words).map_err(|refused| {
-        let refused = fault::from_clap(&refused);
-        let hint = refused.hint_text().map(str::to_owned);
-        let error = wrong(refused.to_string());
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    })?;
-    let Command::Report(report) = cli.command else {
+    let threads = args.threads.iter().map(|threads| format!("--threads={threads}"));
+    let threads: Vec<String> = threads.collect();
+    let Command::Report(report) = config.parse("report", options, &threads, &inputs, wrong)? else {
         return Err(Error::bug("a report that is another command"));
     };
     let mut notes = Vec::new();
@@ -712,24 +648,29 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
     query.order = report.sort.parse()?;
     query.top = report.top;
     query.fill = report.fill;
-    let mut kind = match statement {
-        Some(statement) => Asking::Statement(Box::new(
-            Ask::parse(&statement).map_err(|e| wrong(e.to_string()))?,
-        )),
-        None if report.measure.is_empty() => Asking::Pivot,
-        None => Asking::Measures(Box::new(
-            measured::Asked::resolve(&report, &mut notes).map_err(|e| wrong(e.to_string()))?,
-        )),
-    };
-    if !budgets.is_empty() && !matches!(kind, Asking::Pivot) {
-        return Err(wrong("a budget is for costs by periods".to_owned())
-            .hint("give a report without measure and sql the budget"));
-    }
     // Beside what a report filters by itself, never instead of it.
     let also = Filter::parse_all(args.filter.iter().map(String::as_str))?.conditions;
-    match &mut kind {
-        Asking::Measures(asked) => asked.query_mut().filter.conditions.extend(also),
-        Asking::Pivot | Asking::Statement(_) => query.filter.conditions.extend(also),
+    let kind = match statement {
+        Some(statement) => {
+            query.filter.conditions.extend(also);
+            let ask = Ask::parse(&statement).map_err(|e| wrong(e.to_string()))?;
+            Asking::Statement(Box::new(ask))
+        }
+        None if report.measure.is_empty() => {
+            query.filter.conditions.extend(also);
+            let asked = Asked::new(&report, &query).map_err(|e| wrong(e.to_string()))?;
+            Asking::Pivot(Box::new(asked))
+        }
+        None => {
+            let asked = measured::Asked::resolve(&report, &mut notes);
+            let mut asked = asked.map_err(|e| wrong(e.to_string()))?;
+            asked.query_mut().filter.conditions.extend(also);
+            Asking::Measures(Box::new(asked))
+        }
+    };
+    if !budgets.is_empty() && !matches!(kind, Asking::Pivot(_)) {
+        return Err(wrong("a budget is for costs by periods".to_owned())
+            .hint("give a report without measure and sql the budget"));
     }
     let paths: Vec<String> = if outputs.is_empty() {
         vec!["-".to_owned()]
@@ -741,7 +682,7 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
         .map(|path| {
             let ending = (path != "-").then_some(path.as_str());
             let look = Look::resolve(&report.look, ending)?;
-            Ok((look, Target::new(&here(path), args.force || args.list)?))
+            Ok((look, Target::new(&config.here(path), args.force || args.list)?))
         })
         .collect::<Result<_>>()?;
     let title = report.look.title.as_deref();
@@ -759,19 +700,4 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, folder: &Path, args: 
         outputs,
         budgets,
     })
-}
-
-/// A text, a number or a list of them.
-fn texts(value: Option<Value>) -> std::result::Result<Vec<String>, ()> {
-    let one = |value: Value| match value {
-        Value::String(text) => Ok(text),
-        Value::Integer(whole) => Ok(whole.to_string()),
-        Value::Datetime(when) => Ok(when.to_string()),
-        _ => Err(()),
-    };
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::Array(values)) => values.into_iter().map(one).collect(),
-        Some(value) => one(value).map(|text| vec![text]),
-    }
 }

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>, reporter: Reporter) -> Resu
     if args.source.paths.iter().any(|path| path == "-") {
         return Err(usage("standard input cannot be read again").hint("name files, folders or globs"));
     }
+    lookup::aliases(&args.lookups, &[])?.check(config.settings.tag_key.as_deref())?;
     let bills = OfPaths {
         paths: args.source.paths.clone(),
         options: Mutex::new(options),
@@ -109,6 +110,7 @@ impl OfPaths {
             .unwrap_or_else(PoisonError::into_inner)
             .again();
         options.lookups = lookup::load(&self.lookups, self.zone, self.encoding.as_deref())?;
+        options.aliases = lookup::aliases(&self.lookups, &[])?;
         Ok(options)
     }
 }
@@ -136,6 +138,7 @@ impl Bills for OfPaths {
     fn version(&self) -> Result<String> {
         let mut files = self.paths.clone();
         files.extend(lookup::specs(&self.lookups)?.into_iter().map(|spec| spec.path));
+        files.extend(self.lookups.aliases.clone());
         version_of_files(&files)
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &SqlArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
         source: &args.source,
         lookups: &args.lookups,
         exchange: &args.exchange,
+        aliases: &[],
         allow_rejects: args.allow_rejects.as_deref(),
     };
     let mut query = ChargeQuery::total();

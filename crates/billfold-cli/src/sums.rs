@@ -36,6 +36,7 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
     options.memory = Some(source::memory(&args.memory, args.temp.as_deref())?);
     let encoding = args.source.encoding.as_deref();
     options.lookups = lookup::load(&args.lookups, request.query.zone, encoding)?;
+    options.aliases = lookup::aliases(&args.lookups, &[])?;
 
     options.exchange = lookup::exchange(&args.exchange)?;
 

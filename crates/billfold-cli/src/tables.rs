@@ -102,6 +102,8 @@ pub(crate) struct Bills<'a> {
     pub(crate) lookups: &'a LookupArgs,
     pub(crate) exchange: &'a ExchangeArgs,
     pub(crate) allow_rejects: Option<&'a str>,
+    /// Tag keys that a file reads as others.
+    pub(crate) aliases: &'a [(String, String)],
 }
 
 impl Bills<'_> {
@@ -145,6 +147,7 @@ impl Bills<'_> {
         }
         options.allow_rejects = request::allow_rejects_of(self.allow_rejects, false)?;
         options.lookups = lookup::load(self.lookups, zone, self.source.encoding.as_deref())?;
+        options.aliases = lookup::aliases(self.lookups, self.aliases)?;
         Ok(options)
     }
 }

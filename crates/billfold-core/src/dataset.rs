@@ -11,6 +11,7 @@ mod many;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::alias::TagAliases;
 use crate::charge::ScanHint;
 use crate::charge::schema;
 use crate::engine::{
@@ -57,6 +58,8 @@ pub struct RunOptions<'a> {
     pub allow_empty: bool,
     /// Tables that add dimensions to the charges.
     pub lookups: Lookups,
+    /// Tag keys that are read as others.
+    pub aliases: TagAliases,
     /// The currency of the answer, and the rates that lead to it; without it currencies stay apart. For sums.
     pub exchange: Option<Arc<Exchange>>,
     /// What to do with several deliveries of one month.
@@ -90,6 +93,7 @@ impl Default for RunOptions<'_> {
             encoding: None,
             allow_empty: false,
             lookups: Lookups::default(),
+            aliases: TagAliases::default(),
             exchange: None,
             delivery: Delivery::Sure,
             max_expand: MAX_EXPAND,
@@ -115,6 +119,7 @@ impl RunOptions<'_> {
             encoding: self.encoding.clone(),
             allow_empty: self.allow_empty,
             lookups: self.lookups.clone(),
+            aliases: self.aliases.clone(),
             exchange: self.exchange.clone(),
             delivery: self.delivery,
             max_expand: self.max_expand,
@@ -366,6 +371,7 @@ impl<F: Fold> Ran<F> {
         let (value, finished) = fold.finish()?;
         check_rows(&ready, &reports)?;
         let mut receipt = account(&ready, &reports, &finished)?;
+        receipt.aliases = given.aliases;
         receipt.lookups = given.lookups;
         receipt.conversion = given.conversion;
         receipt.left_out = left_out

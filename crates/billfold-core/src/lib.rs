@@ -38,7 +38,9 @@
 //! What is asked often is asked of something that implements [`dataset::Charges`]: [`dataset::Files`] reads
 //! anew for every question, [`store::Store`] was read once.
 
+pub mod alias;
 pub mod analysis;
+pub mod budget;
 pub mod charge;
 pub mod check;
 pub mod convert;
@@ -53,7 +55,9 @@ pub mod lookup;
 pub mod money;
 pub mod query;
 pub mod reconcile;
+pub mod split;
 pub mod store;
+pub mod tags;
 pub mod time;
 
 pub use error::{Error, ErrorClass, ErrorKind, Result};

@@ -4,6 +4,7 @@
 //! pivot      three answers, laid out: groups × periods, one table per currency
 //! rounding   a table whose printed rows, columns and totals add up
 //! measures   shares, changes, running totals, averages: integers all the way
+//! shared     pivots after splits of shared cost
 //! report     a pivot with what is shown of it, as grids
 //! grid       named columns of typed cells: what every output is written from
 //! frame      an answer as a Polars frame, and back
@@ -24,6 +25,7 @@ pub mod measures;
 pub mod pivot;
 pub mod report;
 pub mod rounding;
+pub mod shared;
 pub mod sql;
 pub mod xlsx;
 

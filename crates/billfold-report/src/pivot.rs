@@ -100,6 +100,19 @@ pub struct Row {
     pub total: ExactSum,
     /// The charges over all periods.
     pub charges: u64,
+    /// What of the total is its own and what was shared, after splits.
+    pub split: Option<RowSplit>,
+}
+
+/// What a total is made of after splits of shared cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowSplit {
+    /// The cost before.
+    pub own: ExactSum,
+    /// What came from shared groups.
+    pub shared_in: ExactSum,
+    /// What was shared out; below zero where it cost something.
+    pub shared_out: ExactSum,
 }
 
 impl Pivot {
@@ -175,6 +188,7 @@ impl Pivot {
                 cells: vec![None; periods.len()],
                 total: row.cost(),
                 charges: row.charges(),
+                split: None,
             });
         }
         for row in cells.rows() {
@@ -208,6 +222,11 @@ impl Pivot {
     /// Whether there is more than one column of time.
     pub fn has_periods(&self) -> bool {
         self.query.granularity != Granularity::Total
+    }
+
+    /// Whether shared cost was moved.
+    pub fn is_split(&self) -> bool {
+        !self.receipt.splits.is_empty()
     }
 
     /// The stretch of time from the first to the last column, cut to the question's window.

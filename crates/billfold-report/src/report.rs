@@ -5,17 +5,20 @@
 //! total. Without, every number stands in full.
 
 use billfold_core::engine::KeyColumn;
-use billfold_core::money::{Currency, ExactSum, SumOverflow};
+use billfold_core::money::{Currency, ExactSum, SumOverflow, largest_remainder};
 use billfold_core::time::{Calendar, Granularity, format_instant};
 use billfold_core::{Error, Result};
 
 use crate::grid::{Cell, Column, Grid, GridRow, Kind, RowKind};
 use crate::measures::{self, Change, PERCENT_PLACES, Relative};
-use crate::pivot::{Pivot, Row, Section};
+use crate::pivot::{Pivot, Row, RowSplit, Section};
 use crate::rounding::Table;
 
 /// Decimals of an average per day in a report of exact numbers.
 pub const AVERAGE_PLACES: u8 = 6;
+
+/// Columns that a total is made of, after splits.
+const SPLIT_COLUMNS: [&str; 3] = ["own", "shared in", "shared out"];
 
 /// What a report shows beside the costs and their totals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,6 +99,8 @@ pub struct Line {
     pub average: Option<ExactSum>,
     /// Charges; of the total over all currencies nothing is known per currency.
     pub charges: Option<u64>,
+    /// What the total is made of, after splits.
+    pub split: Option<RowSplit>,
 }
 
 impl Report {
@@ -177,6 +182,12 @@ impl Report {
             );
         }
         let periods = first_period..columns.len();
+        let is_split = self.pivot.is_split();
+        if is_split {
+            for name in SPLIT_COLUMNS {
+                columns.push(Column::new(name, Kind::Number, self.places));
+            }
+        }
         columns.push(Column::new("total", Kind::Number, self.places));
         if self.show.share {
             columns.push(Column::new("share %", Kind::Percent, Some(PERCENT_PLACES)));
@@ -218,6 +229,10 @@ impl Report {
             }
             if has_periods {
                 cells.extend(line.cells.iter().map(number));
+            }
+            if is_split {
+                let split = line.split.unwrap_or_default();
+                cells.extend([split.own, split.shared_in, split.shared_out].map(Cell::Number));
             }
             cells.push(Cell::Number(line.total));
             if self.show.share {
@@ -274,6 +289,7 @@ impl Shown {
         let totals: Vec<ExactSum> = section.rows.iter().map(|row| row.total).collect();
         let shares = measures::shares(&totals, &section.total)?;
         let hundred = measures::shares(&[section.total], &section.total)?;
+        let splits = split_rows(section, &printed, style.places)?;
         let only_currency = pivot.sections.len() == 1;
         let no_rows_to_add = pivot.query.by.is_empty();
         let mut lines = Vec::with_capacity(section.rows.len() + 1);
@@ -287,7 +303,8 @@ impl Shown {
             let kind = if no_rows_to_add { RowKind::Total } else { kind };
             let cells = present(row, &printed.cells[nth]);
             let share = shares.as_ref().map(|shares| shares[nth]);
-            let line = Line::new(kind, row, cells, printed.rows[nth], share, style, judged, days)?;
+            let mut line = Line::new(kind, row, cells, printed.rows[nth], share, style, judged, days)?;
+            line.split = splits.get(nth).copied();
             lines.push(line);
         }
         if !no_rows_to_add {
@@ -297,6 +314,7 @@ impl Shown {
                 cells: section.columns.iter().copied().map(Some).collect(),
                 total: section.total,
                 charges: pivot.n_charges,
+                split: None,
             };
             let cells = printed.columns.iter().copied().map(Some).collect();
             let share = hundred.map(|shares| shares[0]);
@@ -311,6 +329,7 @@ impl Shown {
                 days,
             )?;
             line.charges = only_currency.then_some(pivot.n_charges);
+            line.split = splits.last().copied();
             lines.push(line);
         }
         Ok(Shown {
@@ -374,8 +393,53 @@ impl Line {
             change,
             average,
             charges: Some(row.charges),
+            split: None,
         })
     }
+}
+
+/// Per row, and behind them for the total, what the printed totals are made of; nothing without splits.
+///
+/// What came and what left is rounded over all rows, so that each column adds up; the own cost is what is left of the
+/// printed total, so that each row does, too.
+fn split_rows(
+    section: &Section,
+    printed: &Table,
+    places: Option<u8>,
+) -> std::result::Result<Vec<RowSplit>, SumOverflow> {
+    let rows: Option<Vec<RowSplit>> = section.rows.iter().map(|row| row.split).collect();
+    let Some(rows) = rows.filter(|rows| !rows.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let rounded = |part: fn(&RowSplit) -> ExactSum| {
+        let parts: Vec<ExactSum> = rows.iter().map(part).collect();
+        match places {
+            Some(places) => largest_remainder(&parts, places),
+            None => Ok(parts),
+        }
+    };
+    let (came, left) = (rounded(|row| row.shared_in)?, rounded(|row| row.shared_out)?);
+    let mut found = Vec::with_capacity(rows.len() + 1);
+    let mut total = RowSplit {
+        own: printed.total,
+        ..RowSplit::default()
+    };
+    for ((row, shared_in), shared_out) in printed.rows.iter().zip(came).zip(left) {
+        let mut own = *row;
+        own.sub(&shared_in)?;
+        own.sub(&shared_out)?;
+        total.shared_in.add(&shared_in)?;
+        total.shared_out.add(&shared_out)?;
+        found.push(RowSplit {
+            own,
+            shared_in,
+            shared_out,
+        });
+    }
+    total.own.sub(&total.shared_in)?;
+    total.own.sub(&total.shared_out)?;
+    found.push(total);
+    Ok(found)
 }
 
 /// The calendar days that the periods cover.
@@ -441,6 +505,9 @@ fn about(pivot: &Pivot) -> Vec<(&'static str, String)> {
     about.push(("clock", query.clock.to_string()));
     for condition in &query.filter.conditions {
         about.push(("filter", condition.to_string()));
+    }
+    for split in &pivot.receipt.splits {
+        about.push(("split", split.rule.clone()));
     }
     if let Some(top) = query.top {
         about.push((

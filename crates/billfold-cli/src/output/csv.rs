@@ -26,7 +26,7 @@ pub(crate) fn write(groups: Groups<'_>, kind: CsvKind, out: &mut dyn Write) -> R
 
 /// A text that begins like a formula gets a quote mark in front and is quoted (ASVS 1.2.10).
 /// Amounts do not come here: `-1.23` must stay a number.
-fn push_text(line: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_text(line: &mut Vec<u8>, text: &str) {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']) {
         line.extend_from_slice(b"\"'");
         line.extend_from_slice(text.replace('"', "\"\"").as_bytes());

@@ -1,10 +1,12 @@
-//! Rows of texts as aligned text and as CSV, for reports that are no answer.
+//! Rows of texts as aligned text, as CSV and as Markdown, for reports that are no answer.
 
 use std::io::{self, Write};
 
 use billfold_core::engine::canonical::push_field;
 use billfold_core::error::Printable;
 use unicode_width::UnicodeWidthStr as _;
+
+use super::markup::escaped;
 
 /// A column's name, and whether it holds numbers, which stand to the right.
 pub(crate) type GridColumn<'a> = (&'a str, bool);
@@ -57,6 +59,38 @@ pub(crate) fn write_csv(
                 line.push(',');
             }
             push_field(&mut line, cell);
+        }
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// Writes a Markdown table; texts make no markup. Empty cells of text are shown as `""`.
+pub(crate) fn write_markdown(
+    columns: &[GridColumn<'_>],
+    rows: &[Vec<String>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut line = String::from("|");
+    for (name, _) in columns {
+        line.extend([" ", &escaped(name), " |"]);
+    }
+    line.push_str("\n|");
+    for (_, is_number) in columns {
+        line.push_str(if *is_number { " ---: |" } else { " --- |" });
+    }
+    writeln!(out, "{line}")?;
+    for row in rows {
+        line.clear();
+        line.push('|');
+        for (cell, (_, is_number)) in row.iter().zip(columns) {
+            let cell = match cell.as_str() {
+                "" if *is_number => String::new(),
+                "" => "\\\"\\\"".to_owned(),
+                cell if *is_number => cell.to_owned(),
+                cell => escaped(cell),
+            };
+            line.extend([" ", &cell, " |"]);
         }
         writeln!(out, "{line}")?;
     }

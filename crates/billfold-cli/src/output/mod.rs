@@ -2,16 +2,19 @@
 
 mod api;
 pub mod arrow;
+pub(crate) mod budget;
 mod csv;
 mod frame;
 pub(crate) mod grid;
 mod json;
+pub(crate) mod markup;
 mod ndjson;
 pub mod parquet;
 mod question;
 #[cfg(feature = "report")]
 pub(crate) mod report;
 pub mod table;
+pub(crate) mod tags;
 
 #[cfg(test)]
 mod testing;

@@ -308,6 +308,20 @@ impl ChargeBatch {
         Ok(ChargeBatch { rows, ..*self })
     }
 
+    /// The same charges with other tags.
+    ///
+    /// Errors: a bug of ours, for a batch without tags.
+    pub fn with_tags(&self, tags: DictionaryArray<Int32Type>) -> Result<Self> {
+        if !self.has_tags {
+            return Err(Error::bug("a batch without tags cannot take others"));
+        }
+        let mut columns = self.rows.columns().to_vec();
+        columns[3 + self.n_text] = Arc::new(tags);
+        let rows = RecordBatch::try_new(self.rows.schema(), columns)
+            .map_err(|e| Error::bug(format!("a batch with other tags: {e}")))?;
+        Ok(ChargeBatch { rows, ..*self })
+    }
+
     /// The column of the first measure.
     fn first_measure(&self) -> usize {
         3 + self.n_text + usize::from(self.has_tags) + usize::from(self.has_end)

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::between::check_aliases;
 use super::charges::Fold;
 use super::{Account, Outcome, RunOptions, fold_files_telling};
 use crate::charge::{ChargeBatch, ScanHint};
@@ -33,6 +34,9 @@ pub fn sums_many(
         ));
     }
     let plans = bind(queries)?;
+    for plan in &plans {
+        check_aliases(&options.aliases, plan)?;
+    }
     let first = plans.first().ok_or_else(|| Error::usage("no question"))?;
     let allow_rejects = options.allow_rejects;
     let on_reject = options.on_reject.take();

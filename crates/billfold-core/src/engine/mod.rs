@@ -1,7 +1,7 @@
 //! The engine: a question bound to batches, folded in parallel, merged, finished.
 //!
 //! `plan` is the question with everything refused that a user can get wrong; `select` decides which
-//! rows count; `group` numbers groups; `sums` is the fold, `facts` and `rows` keep more of what it adds; `finish` makes the answer; `receipt` is its
+//! rows count; `group` numbers groups; `sums` is the fold, `facts`, `rows` and `tags` keep more of what it adds; `finish` makes the answer; `receipt` is its
 //! account. Nothing here knows files: what ingest needs of a question travels as `charge::ScanHint`.
 
 pub mod answer;
@@ -17,6 +17,7 @@ pub(crate) mod select;
 mod slots;
 pub mod spill;
 pub mod sums;
+pub mod tags;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};
 pub use canonical::{answer_sha256, told_sha256, write_csv};
@@ -24,11 +25,12 @@ pub use facts::{FactGroup, Facts, FactsFold, FactsPlan, MeasureSum};
 pub use finish::Finished;
 pub use plan::Plan;
 pub use receipt::{
-    ConversionReceipt, CostAccount, KeySet, LookupReceipt, RateReceipt, Receipt, RowAccount, SourceReceipt,
-    UnreadSource,
+    AliasReceipt, ConversionReceipt, CostAccount, KeySet, LookupReceipt, RateReceipt, Receipt, RowAccount,
+    SourceReceipt, SplitReceipt, UnreadSource,
 };
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
 pub(crate) use select::filter_rows;
 pub use spill::{Memory, OpenTemp, StoredAnswer};
 pub(crate) use sums::Rolled;
 pub use sums::Sums;
+pub use tags::{KeyFacts, TagFacts, TagSums, Tally};

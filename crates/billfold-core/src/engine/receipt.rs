@@ -30,10 +30,44 @@ pub struct Receipt {
     pub left_out: Vec<UnreadSource>,
     /// One account per lookup table that the question needed, in the order given.
     pub lookups: Vec<LookupReceipt>,
+    /// One account per tag alias, where the question reads tags.
+    pub aliases: Vec<AliasReceipt>,
     /// What was converted to the currency of the answer, where one was asked for.
     pub conversion: Option<ConversionReceipt>,
+    /// One account per split of shared cost, in the order of the rules.
+    pub splits: Vec<SplitReceipt>,
     /// SHA-256 of the canonical answer, in hex. Empty when there is no answer.
     pub answer_sha256: String,
+}
+
+/// What became of the charges under one tag alias: all that were read, before filters.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AliasReceipt {
+    /// The key that the tags have in the answer.
+    pub key: String,
+    /// The keys that are read as it, in the order in which they are asked.
+    pub from: Vec<String>,
+    /// Charges with a tag under one of the other keys.
+    pub renamed: u64,
+    /// Of these, charges whose keys hold different values; the first stated counts.
+    pub conflicts: u64,
+}
+
+/// What a split of shared cost moved. What left the shared groups is what came to the others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SplitReceipt {
+    /// The rule as it was written.
+    pub rule: String,
+    /// Cost that was moved, per currency, over all periods.
+    pub moved: Totals,
+    /// Groups that it left.
+    pub from: u64,
+    /// Groups that it came to.
+    pub to: u64,
+    /// Periods and currencies in which something was moved.
+    pub times: u64,
+    /// Of these, those in which it was shared evenly, because no target had a weight.
+    pub evenly: u64,
 }
 
 /// What was read of one file.

@@ -654,6 +654,36 @@ impl Sums {
         Ok(())
     }
 
+    /// Adds groups of answers that were made before: currency, ordinal of the period, keys, charges, cost.
+    ///
+    /// `n_used`: charges behind all of them, each once. Errors: a sum that leaves 256 bits.
+    pub(crate) fn add_groups<'k>(
+        &mut self,
+        groups: impl IntoIterator<Item = (Currency, i64, &'k [Arc<str>], u64, ExactSum)>,
+        n_used: u64,
+    ) -> Result<()> {
+        for (currency, ordinal, keys, charges, cost) in groups {
+            let mut group = [self.currencies.code(currency.as_str())];
+            for column in [&mut self.used, &mut self.filtered, &mut self.outside] {
+                column.resize(self.currencies.len());
+            }
+            let period = self.periods.code(ordinal);
+            self.steps[0].combine(&mut group, &[period], self.currencies.len(), self.periods.len());
+            for (d, key) in keys.iter().enumerate() {
+                let code = self.names[d].code(key);
+                let n_left = self.steps[d].len();
+                self.steps[d + 1].combine(&mut group, &[code], n_left, self.names[d].len());
+            }
+            self.grow_groups();
+            self.charges[group[0] as usize] += charges;
+            self.costs
+                .add_at(group[0], &cost)
+                .map_err(|o| self.group_overflow(o))?;
+        }
+        self.n_used += n_used;
+        Ok(())
+    }
+
     fn grow_groups(&mut self) {
         let n_groups = self.steps.last().map_or(0, Pairs::len);
         self.costs.resize(n_groups);

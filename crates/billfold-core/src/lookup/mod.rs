@@ -131,6 +131,14 @@ impl Lookups {
         self.tables().flat_map(LookupTable::columns)
     }
 
+    /// The tag keys that tables are keyed by.
+    pub fn tag_keys(&self) -> impl Iterator<Item = &str> {
+        self.tables().filter_map(|table| match &table.key.source {
+            DimensionSource::TagKey(key) => Some(key.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether some table adds a dimension.
     pub fn offers(&self, name: &str) -> bool {
         table::is_text(name) && self.tables().any(|table| table.find(name).is_some())

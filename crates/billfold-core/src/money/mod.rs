@@ -4,6 +4,7 @@
 //! windows or output formats, and nothing rounds unless its name says so.
 
 mod amount;
+mod apportion;
 mod column;
 mod currency;
 mod digits;
@@ -18,6 +19,7 @@ mod sum;
 mod totals;
 
 pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, rescale};
+pub use apportion::{apportion, compare_with_part, percent_of};
 pub use column::{GroupOverflow, SumColumn};
 pub use currency::Currency;
 pub use digits::push_count;

@@ -107,7 +107,8 @@ impl ExactSum {
     }
 
     /// The same value at the smallest scale that holds it.
-    fn normalized(&self) -> ExactSum {
+    #[must_use]
+    pub fn normalized(&self) -> ExactSum {
         let ten = power(1);
         let ExactSum { mut value, mut scale } = *self;
         while scale > 0 && value.wrapping_rem(ten) == i256::ZERO {

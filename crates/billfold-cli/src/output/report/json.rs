@@ -59,6 +59,12 @@ struct LineView<'a> {
     change_word: Option<&'static str>,
     per_day: Option<String>,
     charges: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_in: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_out: Option<String>,
 }
 
 /// The keys of a row, in the order asked.
@@ -120,6 +126,9 @@ fn table<'a>(report: &'a Report, shown: &'a Shown) -> TableView<'a> {
                 change_word: None,
                 per_day: None,
                 charges: None,
+                own: None,
+                shared_in: None,
+                shared_out: None,
             },
             |line| view(report, line),
         ),
@@ -158,6 +167,9 @@ fn view<'a>(report: &'a Report, line: &'a Line) -> LineView<'a> {
         },
         per_day: line.average.map(|average| average.to_string()),
         charges: line.charges,
+        own: line.split.map(|split| text(&split.own)),
+        shared_in: line.split.map(|split| text(&split.shared_in)),
+        shared_out: line.split.map(|split| text(&split.shared_out)),
     }
 }
 

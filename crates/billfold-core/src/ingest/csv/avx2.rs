@@ -10,7 +10,7 @@
 
 use std::arch::x86_64::{
     __m256i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm256_cmpeq_epi8,
-    _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8, _pdep_u64,
+    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8, _pdep_u64,
 };
 
 use super::chunker::BorderScan;
@@ -52,9 +52,9 @@ impl Block for Wide {
     }
 
     #[inline(always)]
-    fn nth_bit(bits: u64, n: u32) -> u32 {
+    fn pick(picks: u64, mask: u64) -> u64 {
         // SAFETY: as above.
-        unsafe { nth_bit(bits, n) }
+        unsafe { pick(picks, mask) }
     }
 
     #[inline(always)]
@@ -67,14 +67,13 @@ impl Block for Wide {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load(bytes: &[u8; BLOCK]) -> Wide {
-    let word = |at: usize| {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(&bytes[at..at + 8]);
-        i64::from_le_bytes(eight)
-    };
-    Wide {
-        low: _mm256_set_epi64x(word(24), word(16), word(8), word(0)),
-        high: _mm256_set_epi64x(word(56), word(48), word(40), word(32)),
+    let (low, high) = bytes.split_at(BLOCK / 2);
+    // SAFETY: each half has the 32 bytes that are loaded, and a load of this kind asks for no alignment.
+    unsafe {
+        Wide {
+            low: _mm256_loadu_si256(low.as_ptr().cast()),
+            high: _mm256_loadu_si256(high.as_ptr().cast()),
+        }
     }
 }
 
@@ -87,11 +86,11 @@ fn eq(block: Wide, byte: u8) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-/// The bit is deposited at the place of the n-th set bit of the mask.
+/// Bits are deposited one after the other at the places of the set bits of the mask.
 #[inline]
 #[target_feature(enable = "bmi2")]
-fn nth_bit(bits: u64, n: u32) -> u32 {
-    _pdep_u64(1_u64.wrapping_shl(n), bits).trailing_zeros()
+fn pick(picks: u64, mask: u64) -> u64 {
+    _pdep_u64(picks, mask)
 }
 
 /// A product without carries by all ones adds up, bit by bit, all bits from the lowest on.

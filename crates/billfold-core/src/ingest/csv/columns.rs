@@ -10,6 +10,8 @@ pub struct Columns {
     n: usize,
     /// The fields whose ends are kept, ascending; the last field of a record is the last of them.
     kept: Vec<u32>,
+    /// Per field, which of the 64 field ends from its own on are kept, the lowest bit for its own.
+    ahead: Vec<u64>,
     /// Per column, the places in `kept` of the end before it (its own for the first column) and of its own.
     places: Vec<Option<(u32, u32)>>,
 }
@@ -35,10 +37,19 @@ impl Columns {
             .collect();
         kept.sort_unstable();
         kept.dedup();
-        // Picking one bit out of a mask costs about as much as taking three bits in turn.
-        if kept.len() * 3 > n {
+        // To pick costs a little, whatever is picked.
+        if kept.len() * 4 > n * 3 {
             return Columns::all(n);
         }
+        let is_kept: Vec<bool> = (0..n)
+            .map(|field| kept.binary_search(&(field as u32)).is_ok())
+            .collect();
+        let ahead = (0..n)
+            .map(|field| {
+                let bits = (0..64).filter(|i| is_kept[(field + i) % n]);
+                bits.fold(0, |mask, i| mask | 1_u64 << i)
+            })
+            .collect();
         let place = |field: usize| kept.binary_search(&(field as u32)).ok().map(|place| place as u32);
         let places = (0..n)
             .map(|column| {
@@ -46,7 +57,12 @@ impl Columns {
                 Some((if column == 0 { own } else { place(column - 1)? }, own))
             })
             .collect();
-        Columns { n, kept, places }
+        Columns {
+            n,
+            kept,
+            ahead,
+            places,
+        }
     }
 
     /// Columns of the file.
@@ -57,6 +73,11 @@ impl Columns {
     /// The fields whose ends are kept; None for all of them.
     pub(super) fn kept(&self) -> Option<&[u32]> {
         (!self.kept.is_empty()).then_some(&self.kept)
+    }
+
+    /// Per field, which of the 64 ends from its own on are kept; empty where all are.
+    pub(super) fn ahead(&self) -> &[u64] {
+        &self.ahead
     }
 
     /// Where the ends before and behind a column stand among those kept of a record; None where one does not.

@@ -134,11 +134,9 @@ impl<'a> Fill<'a> {
                 room: std::mem::take(&mut self.index.ends),
                 len: 0,
             },
-            fields: columns.kept().unwrap_or_default(),
-            n_columns: columns.n(),
+            ahead: columns.ahead(),
+            field: 0,
             n_seen: 0,
-            place: 0,
-            before: 0,
         };
         let mut masks = Masks::new(self.dialect);
         let (blocks, tail) = bytes.as_chunks::<BLOCK>();
@@ -351,19 +349,43 @@ impl Offsets {
             rest = more;
         }
     }
+
+    /// The same, where more than four of a block are rare.
+    #[expect(
+        clippy::inline_always,
+        reason = "out of line, the state of the loop goes through memory"
+    )]
+    #[inline(always)]
+    fn push_few(&mut self, base: usize, mut bits: u64, n_bytes: usize) {
+        let mut len = self.len;
+        if self.room.len() < len.wrapping_add(BLOCK) {
+            self.room = grow(std::mem::take(&mut self.room), n_bytes);
+        }
+        let mut rest = &mut self.room[len..];
+        len = len.wrapping_add(bits.count_ones() as usize);
+        self.len = len;
+        while let Some((four, more)) = rest.split_first_chunk_mut::<4>() {
+            for slot in four {
+                *slot = base as u32 + bits.trailing_zeros();
+                bits &= bits.wrapping_sub(1);
+            }
+            if bits == 0 {
+                break;
+            }
+            rest = more;
+        }
+    }
 }
 
 /// The ends that the columns ask for.
 struct Kept<'a> {
     ends: Offsets,
-    /// The fields of a record whose ends are kept.
-    fields: &'a [u32],
-    n_columns: usize,
-    /// Field ends met so far, kept or not, and how many of them came before this record.
+    /// Per field of a record, which of the ends from its own on are kept.
+    ahead: &'a [u64],
+    /// The field that the next block begins in.
+    field: usize,
+    /// Field ends met so far, kept or not.
     n_seen: usize,
-    before: usize,
-    /// Which of `fields` comes next.
-    place: usize,
 }
 
 impl Kept<'_> {
@@ -373,28 +395,20 @@ impl Kept<'_> {
     )]
     #[inline(always)]
     fn push<B: Block>(&mut self, base: usize, bits: u64, n_bytes: usize) {
-        let until = self.n_seen.wrapping_add(bits.count_ones() as usize);
-        let ends = &mut self.ends;
-        if ends.room.len() < ends.len.wrapping_add(BLOCK) {
-            ends.room = grow(std::mem::take(&mut ends.room), n_bytes);
+        let Some(ahead) = self.ahead.get(self.field) else {
+            return;
+        };
+        self.ends.push_few(base, B::pick(*ahead, bits), n_bytes);
+        let n = bits.count_ones() as usize;
+        self.n_seen = self.n_seen.wrapping_add(n);
+        // Mostly once at most, and without a branch then: where records end is not to be foreseen.
+        let n_columns = self.ahead.len();
+        let field = self.field.wrapping_add(n);
+        let wrapped = field.wrapping_sub(n_columns);
+        self.field = if field >= n_columns { wrapped } else { field };
+        while self.field >= n_columns {
+            self.field = self.field.wrapping_sub(n_columns);
         }
-        let mut room = ends.room[ends.len..].iter_mut();
-        while let Some(field) = self.fields.get(self.place) {
-            let wanted = self.before.wrapping_add(*field as usize);
-            if wanted >= until {
-                break;
-            }
-            if let Some(slot) = room.next() {
-                *slot = base as u32 + B::nth_bit(bits, wanted.wrapping_sub(self.n_seen) as u32);
-            }
-            ends.len = ends.len.wrapping_add(1);
-            self.place = self.place.wrapping_add(1);
-            if self.place == self.fields.len() {
-                self.place = 0;
-                self.before = self.before.wrapping_add(self.n_columns);
-            }
-        }
-        self.n_seen = until;
     }
 }
 

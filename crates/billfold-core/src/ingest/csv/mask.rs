@@ -15,13 +15,16 @@ pub(super) trait Block: Copy {
     /// The bytes that equal `byte`.
     fn eq(self, byte: u8) -> u64;
 
-    /// The place of set bit `n`, from 0; `n` must be below the number of set bits.
+    /// The set bits of `mask` that stand at the places of set bits of `picks`, counted from the lowest of both.
     #[inline]
-    fn nth_bit(mut bits: u64, n: u32) -> u32 {
-        for _ in 0..n {
-            bits &= bits.wrapping_sub(1);
+    fn pick(picks: u64, mut mask: u64) -> u64 {
+        let mut picked = 0;
+        for i in 0..mask.count_ones() {
+            let lowest = mask & mask.wrapping_neg();
+            picked |= lowest & 0_u64.wrapping_sub(picks >> i & 1);
+            mask ^= lowest;
         }
-        bits.trailing_zeros()
+        picked
     }
 
     /// [`prefix_xor`], as this machine does it best.
@@ -101,6 +104,14 @@ mod tests {
         assert_eq!(Portable::partial(b"a,b,").eq(b','), 0b1010);
         assert_eq!(below(0), 0);
         assert_eq!(below(64), !0);
+    }
+
+    #[test]
+    fn bits_are_picked_in_turn() {
+        assert_eq!(Portable::pick(0b101, 0b1101_1000), 0b0100_1000);
+        assert_eq!(Portable::pick(!0, 0b1101_1000), 0b1101_1000);
+        assert_eq!(Portable::pick(1 << 63, !0), 1 << 63);
+        assert_eq!(Portable::pick(!0, 0), 0);
     }
 
     #[test]
