@@ -1,6 +1,6 @@
 //! Catalogue K: hostile strings in our output. What of it concerns the tables of `sums` is tested there.
 
-use crate::support::{Folder, Ran, command};
+use crate::support::{Folder, Ran, command, command_of};
 
 /// One of each kind of trouble, as values of a tag.
 const HOSTILE: [&str; 16] = [
@@ -223,6 +223,73 @@ fn k08_k09_k10_k11_a_row_of_a_table_is_one_line_that_steers_nothing() {
 }
 
 #[test]
+fn k09_a_thousand_accents_take_the_place_of_one_letter() {
+    let folder = Folder::new();
+    let zalgo = format!("e{}", "\u{301}".repeat(1_000));
+    let family = "👨\u{200d}👩\u{200d}👧";
+    let path = folder.put(
+        "bill.csv",
+        format!(
+            "ChargePeriodStart,BilledCost,BillingCurrency,ServiceName\n2024-03-01,1,USD,{zalgo}\n2024-03-01,2,USD,{family}\n2024-03-01,3,USD,plain\n"
+        ),
+    );
+    for args in [
+        "report --by service_name --duration total --show none {}",
+        "sums --by service_name --sort -cost --places 2 {}",
+        "anomalies --by service_name {}",
+    ] {
+        let ran = command(args, &path);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        // Joiners are invisible and shown; nothing is longer than the letters and their escapes.
+        assert!(!ran.stdout.contains('\u{200d}'), "{}", ran.stdout);
+    }
+    // Elsewhere the name is the name.
+    let ran = command("report --by service_name --format json {}", &path);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let names: Vec<_> = document["tables"][0]["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["by"]["service_name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["plain".to_owned(), family.to_owned(), zalgo]);
+}
+
+#[test]
+fn k11_numbers_stand_below_each_other_beside_wide_letters() {
+    use unicode_width::UnicodeWidthStr as _;
+    let folder = Folder::new();
+    let path = folder.put(
+        "bill.csv",
+        "ChargePeriodStart,BilledCost,BillingCurrency,ServiceName\n2024-03-01,1.25,USD,王小明\n2024-03-01,100.5,USD,😀\n2024-03-01,3,USD,ｗｉｄｅ\n2024-03-01,3,USD,narrow\n",
+    );
+    for args in [
+        "report --by service_name --duration total --show none {}",
+        "report --by service_name --duration total --measure cost {}",
+        "forecast --by service_name {}",
+        "sums --by service_name {}",
+    ] {
+        let ran = command(args, &path);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        let lines: Vec<&str> = ran.stdout.lines().collect();
+        let head = lines
+            .iter()
+            .position(|line| line.starts_with("service_name"))
+            .unwrap();
+        let widths: Vec<usize> = lines[head + 1..]
+            .iter()
+            .take(4)
+            .map(|line| line.trim_end().width())
+            .collect();
+        assert!(
+            widths.windows(2).all(|w| w[0] == w[1]),
+            "{args}: {widths:?}\n{}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
 fn k12_json_is_json() {
     let (_folder, ran) = report("--format json");
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -244,6 +311,142 @@ fn k13_markdown_makes_no_markup() {
         ran.stdout
     );
     assert!(!ran.stdout.contains("<script>"));
+}
+
+/// What other programs would run, look up or fill in.
+const COMMANDS: [&str; 9] = [
+    "'; DROP TABLE charges; --",
+    "1' OR '1'='1",
+    "*)(uid=*))(|(uid=*",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "%s%s%n%x",
+    "{0}{{}}${jndi:ldap://x/a}",
+    "{{7*7}}",
+    "| touch pwned",
+];
+
+#[test]
+fn k14_what_other_programs_would_run_is_plain_text() {
+    let folder = Folder::new();
+    let mut text = String::from("ChargePeriodStart,BilledCost,BillingCurrency,ServiceName\n");
+    for (nth, name) in COMMANDS.iter().enumerate() {
+        text += &format!("2024-03-01,{}.5,USD,{}\n", nth + 1, quoted(name));
+    }
+    let path = folder.put("%s $(touch pwned) bill.csv", text);
+    let run = |args: &[&str]| {
+        let all: Vec<&str> = args.iter().copied().chain([path.as_str()]).collect();
+        let ran = command_of(&all);
+        assert_eq!(ran.exit, 0, "{args:?}: {}", ran.stderr);
+        ran.stdout
+    };
+    for command in ["sums", "report", "anomalies", "forecast"] {
+        let out = run(&[command, "--by", "service_name", "--format", "json"]);
+        let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let all = document.to_string();
+        for name in COMMANDS {
+            let wanted = serde_json::to_string(name).unwrap();
+            // The only day of the bill has no day before it, so nothing is odd about it.
+            assert!(
+                command == "anomalies" || all.contains(&wanted),
+                "{command}: {name}"
+            );
+        }
+    }
+    let csv = run(&["report", "--by", "service_name", "--format", "csv"]);
+    let table = run(&["report", "--by", "service_name"]);
+    let sql = run(&["sql", "select service_name from charges", "--format", "csv"]);
+    for name in COMMANDS {
+        assert!(csv.contains(&format!("group,{name},")), "{name}: {csv}");
+        assert!(table.contains(name) && sql.contains(name), "{name}");
+        // As a value of a filter, of a statement and of a parameter it is compared, and nothing else.
+        let filter = format!("service_name={}", name.replace('\\', "\\\\").replace(',', "\\,"));
+        let one = run(&["sums", "--filter", &filter, "--format", "csv"]);
+        assert_eq!(one.lines().count(), 2, "{name}: {one}");
+        let statement = format!(
+            "select count(*) as n from charges where service_name = '{}'",
+            name.replace('\'', "''")
+        );
+        assert_eq!(run(&["sql", &statement, "--format", "csv"]), "n\n1\n", "{name}");
+    }
+    let wrong = command_of(&["sums", "%s%n $(touch pwned).csv"]);
+    assert!(
+        wrong.stderr.contains("%s%n $(touch pwned).csv"),
+        "{}",
+        wrong.stderr
+    );
+    assert!(!std::path::Path::new("pwned").exists() && !folder.path().join("pwned").exists());
+}
+
+#[test]
+fn k04_a_table_longer_than_a_sheet_is_refused_and_control_characters_are_shown() {
+    use billfold_report::{Cell, Column, Grid, GridRow, RowKind, xlsx};
+    let row = |text: &str| GridRow {
+        kind: RowKind::Plain,
+        cells: vec![Cell::Text(text.to_owned())],
+    };
+    let grid = |rows| Grid {
+        columns: vec![Column::text("name")],
+        rows,
+        ..Grid::default()
+    };
+    let long = grid(vec![row("x"); 1_048_576]);
+    let refused = xlsx::write_grid(&long, &mut Vec::new()).unwrap_err();
+    assert_eq!(refused.kind().code(), "limit.sheet");
+    assert!(refused.hint_text().is_some_and(|hint| hint.contains("csv")));
+    let mut bytes = Vec::new();
+    let odd: String = (0u8..32).map(char::from).collect();
+    xlsx::write_grid(&grid(vec![row(&odd), row("_x0041_"), row("=1+1")]), &mut bytes).unwrap();
+    let members = members(&bytes);
+    let (_, texts) = members
+        .iter()
+        .find(|(name, _)| name == "xl/sharedStrings.xml")
+        .unwrap();
+    assert!(
+        texts.chars().all(|c| !c.is_control() || c == '\n' || c == '\r'),
+        "{texts:?}"
+    );
+    assert!(texts.contains("_x005F_x0041_") && texts.contains("=1+1"));
+    assert!(members.iter().all(|(_, text)| !text.contains("<f>")));
+}
+
+/// The first sheet of a workbook as LibreOffice reads it, in CSV; None where it is not installed.
+fn read_by_libreoffice(folder: &Folder, workbook: &std::path::Path) -> Option<String> {
+    let program = ["soffice", "libreoffice"].into_iter().find(|name| {
+        let there = std::process::Command::new(name).arg("--version").output();
+        there.is_ok_and(|output| output.status.success())
+    })?;
+    let profile = format!("-env:UserInstallation=file://{}/profile", folder.path().display());
+    let ran = std::process::Command::new(program)
+        .args([&profile, "--headless", "--convert-to", "csv", "--outdir"])
+        .arg(folder.path())
+        .arg(workbook)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    Some(std::fs::read_to_string(workbook.with_extension("csv")).unwrap())
+}
+
+#[test]
+fn k04_libreoffice_reads_the_numbers_of_the_report() {
+    let folder = Folder::new();
+    let path = bill(&folder);
+    write_report(&folder, &path, "sheet.xlsx");
+    let Some(sheet) = read_by_libreoffice(&folder, &folder.path().join("sheet.xlsx")) else {
+        eprintln!("left out: no LibreOffice here to read the workbook");
+        return;
+    };
+    let csv = command(
+        "report --by service_name --places 2 --show none --format csv {}",
+        &path,
+    )
+    .stdout;
+    // The names are told by their amounts, which are all different: 1.25 to 16.25, and -1.23 beside each.
+    for nth in 1..=HOSTILE.len() {
+        assert!(csv.contains(&format!(",{nth}.25,-1.23,")), "{csv}");
+        assert!(sheet.contains(&format!(",{nth}.25,-1.23,")), "{sheet}");
+    }
+    assert!(sheet.contains("=cmd|'/c calc'!A1"), "{sheet}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod cuts;
 mod order;
+mod parts;
 mod periods;
 mod planted;
 mod sums;

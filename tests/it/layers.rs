@@ -48,6 +48,10 @@ const CORE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "analysis",
+        &["error", "money", "time", "charge", "query", "engine", "analysis"],
+    ),
+    (
         "diff",
         &["error", "money", "time", "query", "engine", "dataset", "diff"],
     ),

@@ -28,6 +28,7 @@
     reason = "tests read files of their own and of the source tree"
 )]
 
+mod analysis;
 mod api_laws;
 mod asked;
 mod budgets;
@@ -60,6 +61,7 @@ mod naive;
 mod oracles;
 mod oracles_formats;
 mod packs;
+mod page_look;
 mod pages;
 mod projects;
 mod reports;

@@ -2,6 +2,8 @@
 //!
 //! What a value means, and whether values go together, is decided in `request`.
 
+#[cfg(feature = "report")]
+pub(crate) mod analysis;
 mod answers;
 mod api;
 pub(crate) mod money;
@@ -86,10 +88,18 @@ pub(crate) enum Command {
     #[cfg(feature = "report")]
     #[command(after_help = EXIT_CODES)]
     Sql(Box<report::SqlArgs>),
-    /// Make the reports that a file names
+    /// Make the reports that a file names, or those of a library
     #[cfg(feature = "report")]
     #[command(after_help = EXIT_CODES)]
-    Run(report::RunArgs),
+    Run(Box<report::RunArgs>),
+    /// Find periods whose cost is far from the median of those before
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Anomalies(Box<analysis::AnomaliesArgs>),
+    /// Forecast the month, and how well that went in the months before
+    #[cfg(feature = "report")]
+    #[command(after_help = EXIT_CODES)]
+    Forecast(Box<analysis::ForecastArgs>),
     /// Take the difference between two bills apart: new, gone, usage, price, currency, corrections
     #[command(after_help = EXIT_CODES, override_usage = "billfold diff [OPTIONS] OLD NEW")]
     Diff(Box<DiffArgs>),

@@ -46,6 +46,12 @@ pub(crate) struct Config {
     /// By name, the options of a budget.
     pub(crate) budgets: Table,
     tags: Table,
+    /// Texts for `${NAME}` in those of reports.
+    #[cfg_attr(
+        not(feature = "report"),
+        expect(dead_code, reason = "reports are made where a data frame engine is")
+    )]
+    pub(crate) parameters: Table,
 }
 
 /// A text, a number or a list of them is not what stands there.
@@ -58,6 +64,14 @@ impl Config {
     pub(crate) fn read(path: &str) -> Result<Config> {
         let name: Arc<str> = path.into();
         let text = text_of(&name)?;
+        let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+        Config::of(name, folder.to_owned(), &text)
+    }
+
+    /// A file by its text; `name` is for messages, and paths in it start at `folder`.
+    ///
+    /// Errors: as [`Config::read`].
+    pub(crate) fn of(name: Arc<str>, folder: PathBuf, text: &str) -> Result<Config> {
         let mut tables: Table = text.parse().map_err(|e: toml::de::Error| {
             usage(format!("cannot be read: {}", Printable(e.message()))).in_source(&name)
         })?;
@@ -67,18 +81,19 @@ impl Config {
             Some(_) => Err(usage(format!("[{what}] is no table")).in_source(&name)),
         };
         let config = Config {
-            folder: Path::new(path).parent().unwrap_or(Path::new("")).to_owned(),
+            folder,
             defaults: section("defaults")?,
             reports: section("report")?,
             budgets: section("budget")?,
             tags: section("tags")?,
+            parameters: section("parameters")?,
             name: Arc::clone(&name),
         };
         if let Some(key) = tables.keys().next() {
             return Err(usage(format!("{} is not known here", Printable(key)))
                 .in_source(&name)
                 .hint(
-                    "such a file holds [defaults], one [report.NAME] per report, one [budget.NAME] per budget, and [tags.alias]",
+                    "such a file holds [defaults], one [report.NAME] per report, one [budget.NAME] per budget, [parameters] and [tags.alias]",
                 ));
         }
         Ok(config)

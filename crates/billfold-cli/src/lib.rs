@@ -16,6 +16,8 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../docs/reference.md")]
 
+#[cfg(feature = "report")]
+mod anomalies;
 mod answers;
 mod api;
 mod args;
@@ -27,11 +29,17 @@ mod describe;
 mod diff;
 mod explain;
 mod fault;
+#[cfg(feature = "report")]
+mod forecast;
 mod generate;
 mod inspect;
 mod io;
+#[cfg(feature = "report")]
+mod library;
 mod lists;
 mod lookup;
+#[cfg(feature = "report")]
+mod measured;
 pub mod output;
 mod progress;
 mod receipt;
@@ -48,6 +56,8 @@ mod source;
 #[cfg(feature = "report")]
 mod sql;
 mod sums;
+#[cfg(feature = "report")]
+mod tables;
 mod tags;
 mod temp;
 
@@ -107,6 +117,10 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Run(args) => runs::run(args, io, *reporter),
         Command::CheckBudget(args) => check_budget::run(args, io, *reporter),
         Command::Tags(args) => tags::run(args, io, *reporter),
+        #[cfg(feature = "report")]
+        Command::Anomalies(args) => anomalies::run(args, io, *reporter),
+        #[cfg(feature = "report")]
+        Command::Forecast(args) => forecast::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),

@@ -16,6 +16,7 @@ use crate::args::report::{LookArgs, ReportArgs, ReportFormat, ShowWord};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
 use crate::lookup;
+use crate::measured;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt::{self, ReceiptView};
@@ -195,6 +196,9 @@ impl Asked {
 
 /// Runs the command.
 pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
+    if !args.measure.is_empty() {
+        return measured::run(args, io, reporter);
+    }
     let output = args.output.output.as_deref();
     let look = Look::resolve(&args.look, output)?;
     let mut notes = Vec::new();

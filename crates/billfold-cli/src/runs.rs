@@ -3,28 +3,36 @@
 //! A report in the file is a table of the options of `billfold report`, by their names without the dashes;
 //! `[defaults]` stands under every report. What such an option means is decided where the command line
 //! is: the table becomes arguments, and these are parsed. Reports over the same inputs, with the same way
-//! of reading them, metric and clock, share one reading. Every file is written before the first takes its
-//! place, so that a run that fails leaves nothing new. Budgets are judged on exact sums.
+//! of reading them, metric and clock, share one reading; tables of measures and statements read by themselves.
+//! Every file is written before the first takes its place, so that a run that fails leaves nothing new. Budgets
+//! are judged on exact sums.
+//!
+//! A library is such a file that comes with the program; its inputs are those of the command line, and a
+//! report whose columns the bills do not have is left out, which is said.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
 use billfold_core::engine::Answer;
 use billfold_core::error::Printable;
 use billfold_core::money::{Amount, Currency, ExactSum};
-use billfold_core::query::ChargeQuery;
-use billfold_core::{Error, Result};
-use billfold_report::Report;
+use billfold_core::query::{ChargeQuery, Filter};
+use billfold_core::{Error, ErrorClass, Result};
 use billfold_report::pivot::{self, Pivot};
+use billfold_report::sql::Ask;
+use billfold_report::{Grid, Report};
 use toml::Value;
 
 use crate::args::Command;
-use crate::args::report::{ReportArgs, RunArgs};
+use crate::args::report::{ReportArgs, ReportFormat, RunArgs};
 use crate::config::{AliasPairs, Config, table_of, texts};
 use crate::fault::{Exit, Reporter};
 use crate::io::Io;
+use crate::library::{self, Parameters};
 use crate::lookup;
+use crate::measured;
 use crate::output::report::{self as output, Told};
 use crate::progress;
 use crate::receipt;
@@ -32,17 +40,40 @@ use crate::report::{Asked, Look};
 use crate::request;
 use crate::sink::{NewFile, Target};
 use crate::source;
+use crate::sql;
+use crate::tables::Bills;
 use crate::usage;
 
 /// One report of the file.
 struct Named {
     name: String,
+    /// The question that it answers, in words.
+    words: Option<String>,
     args: ReportArgs,
     query: ChargeQuery,
-    asked: Asked,
+    kind: Asking,
     /// Standard output without any.
     outputs: Vec<(Look, Target)>,
     budgets: Vec<Budget>,
+}
+
+impl Named {
+    fn pivot(&self) -> Result<&Asked> {
+        match &self.kind {
+            Asking::Pivot(asked) => Ok(asked),
+            Asking::Measures(_) | Asking::Statement(_) => Err(Error::bug("a pivot that is none")),
+        }
+    }
+}
+
+/// How a report is asked for.
+enum Asking {
+    /// Periods side by side, from a reading that reports share.
+    Pivot(Box<Asked>),
+    /// A table of measures.
+    Measures(Box<measured::Asked>),
+    /// A statement.
+    Statement(Box<Ask>),
 }
 
 /// What may be spent.
@@ -60,9 +91,18 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     let (mut reports, aliases) = read(args)?;
     if args.list {
         let names = |out: &mut (dyn std::io::Write + Send)| {
-            reports
-                .iter()
-                .try_for_each(|report| writeln!(out, "{}", Printable(&report.name)))
+            reports.iter().try_for_each(|report| match &report.words {
+                // The names of a file are for programs as well; what a library asks is for people.
+                Some(words) if args.library.is_some() => {
+                    writeln!(
+                        out,
+                        "{:32}  {}",
+                        Printable(&report.name).to_string(),
+                        Printable(words)
+                    )
+                }
+                _ => writeln!(out, "{}", Printable(&report.name)),
+            })
         };
         return crate::sink::to_stdout(io, names).map(|()| Exit::Done);
     }
@@ -80,19 +120,43 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     }
     let mut files: Vec<NewFile> = Vec::new();
     let mut failed = Vec::new();
+    let may_leave_out = args.library.is_some() && args.only.is_empty();
     while !reports.is_empty() {
+        if !matches!(reports[0].kind, Asking::Pivot(_)) {
+            let mut report = reports.remove(0);
+            let made = make_alone(&mut report, &aliases, io, reporter, &mut files);
+            left_out(made, &report.name, may_leave_out, io, reporter)?;
+            continue;
+        }
         let (together, rest): (Vec<Named>, Vec<Named>) = {
             let first = reports.remove(0);
             let key = reading(&first);
             let query = first.query.clone();
-            let (mut same, rest): (Vec<Named>, Vec<Named>) = reports
-                .into_iter()
-                .partition(|other| reading(other) == key && dataset::share_a_scan(&query, &other.query));
+            let (mut same, rest): (Vec<Named>, Vec<Named>) = reports.into_iter().partition(|other| {
+                matches!(other.kind, Asking::Pivot(_))
+                    && reading(other) == key
+                    && dataset::share_a_scan(&query, &other.query)
+            });
             same.insert(0, first);
             (same, rest)
         };
         reports = rest;
-        make(&together, &aliases, io, reporter, &mut files, &mut failed)?;
+        if !may_leave_out {
+            make(&together, &aliases, io, reporter, &mut files, &mut failed)?;
+            continue;
+        }
+        // One that cannot be asked must not take the others with it.
+        let made = make(&together, &aliases, io, reporter, &mut files, &mut failed);
+        if let (Err(error), [_, _, ..]) = (&made, together.as_slice())
+            && is_not_there(error)
+        {
+            for report in together.chunks(1) {
+                let made = make(report, &aliases, io, reporter, &mut files, &mut failed);
+                left_out(made, &report[0].name, true, io, reporter)?;
+            }
+        } else {
+            left_out(made, &together[0].name, true, io, reporter)?;
+        }
     }
     for file in files {
         file.finish()?;
@@ -104,6 +168,96 @@ pub(crate) fn run(args: &RunArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
         reporter.note(io, "budget", line.clone());
     }
     Ok(Exit::CheckFailed)
+}
+
+/// Whether bills lack what a report asks for.
+fn is_not_there(error: &Error) -> bool {
+    error.kind().class() == ErrorClass::Usage || error.kind().code() == "schema.column"
+}
+
+/// Says which report of a library the bills have no columns for.
+fn left_out(made: Result<()>, name: &str, may: bool, io: &mut Io<'_>, reporter: Reporter) -> Result<()> {
+    match made {
+        Err(error) if may && is_not_there(&error) => {
+            reporter.note(io, "left out", format!("{name}: {error}"));
+            Ok(())
+        }
+        made => made,
+    }
+}
+
+/// Makes a report that has a reading of its own.
+fn make_alone(
+    report: &mut Named,
+    aliases: &[(String, String)],
+    io: &mut Io<'_>,
+    reporter: Reporter,
+    files: &mut Vec<NewFile>,
+) -> Result<()> {
+    let bills = Bills {
+        aliases,
+        source: &report.args.source,
+        lookups: &report.args.lookups,
+        exchange: &report.args.exchange,
+        allow_rejects: report.args.allow_rejects.as_deref(),
+    };
+    let (grids, receipt, warnings): (Vec<Grid>, _, _) = match &mut report.kind {
+        Asking::Pivot(_) => return Err(Error::bug("a pivot that reads by itself")),
+        Asking::Measures(asked) => {
+            let answered = asked.table(&bills, io, reporter)?;
+            let grid = |(look, _): &(Look, Target)| measured::grid(&answered.value, look);
+            (
+                report.outputs.iter().map(grid).collect(),
+                answered.receipt,
+                answered.warnings,
+            )
+        }
+        Asking::Statement(ask) => {
+            let answered = sql::rows(ask, &bills, report.query.clone(), io, reporter)?;
+            let grid = |(look, _): &(Look, Target)| {
+                let mut grid = ask.run(&answered.value)?;
+                grid.name = look.style.title.clone().unwrap_or_default();
+                sql::round(&mut grid, look.style.places);
+                Ok(grid)
+            };
+            let grids = report.outputs.iter().map(grid).collect::<Result<_>>()?;
+            (grids, answered.receipt, answered.warnings)
+        }
+    };
+    for warning in &warnings {
+        reporter.warning(io, warning);
+    }
+    for (grid, (look, target)) in grids.iter().zip(&report.outputs) {
+        files.extend(output::write(target, io, |screen, out| {
+            output::render_grid(grid, look.format, look.csv, screen, out)?;
+            between_tables(look.format, target, out)
+        })?);
+    }
+    for line in receipt::brief(&receipt).into_iter().take(1) {
+        reporter.note(io, "receipt", line);
+    }
+    reporter.note(
+        io,
+        "report",
+        format!(
+            "{}: {} rows",
+            report.name,
+            grids.first().map_or(0, |grid| grid.rows.len())
+        ),
+    );
+    Ok(())
+}
+
+/// An empty line between tables on one screen.
+fn between_tables(
+    format: ReportFormat,
+    target: &Target,
+    out: &mut (dyn std::io::Write + Send),
+) -> Result<()> {
+    if *target == Target::Stdout && matches!(format, ReportFormat::Table | ReportFormat::Markdown) {
+        writeln!(out).map_err(|e| Error::io("standard output", &e))?;
+    }
+    Ok(())
 }
 
 /// How a report reads its bills; equal for reports that can share a reading.
@@ -143,7 +297,7 @@ fn make(
     options.exchange = crate::lookup::exchange(&first.args.exchange)?;
     let mut questions = Vec::new();
     for report in reports {
-        questions.extend(report.asked.questions()?);
+        questions.extend(report.pivot()?.questions()?);
     }
     let again = options.again();
     let watched = Arc::clone(&options.progress);
@@ -176,7 +330,7 @@ fn make(
                 .error()
                 .unwrap_or_else(|| Error::bug("no answer and no error")));
         }
-        let (pivot, answer) = report.asked.pivot(three, &first.args.source.paths, &again)?;
+        let (pivot, answer) = report.pivot()?.pivot(three, &first.args.source.paths, &again)?;
         for split in &pivot.receipt.splits {
             reporter.note(io, "receipt", receipt::split(split));
         }
@@ -221,7 +375,8 @@ fn write(
             csv: look.csv,
         };
         files.extend(output::write(target, io, |screen, out| {
-            output::render(&told, look.format, screen, out)
+            output::render(&told, look.format, screen, out)?;
+            between_tables(look.format, target, out)
         })?);
     }
     Ok(())
@@ -338,18 +493,28 @@ impl Budget {
 
 /// Reads the file and judges every report in it.
 fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
-    let config = Config::read(&args.config)?;
+    let config = match &args.library {
+        Some(library) => Config::of(
+            format!("library {library}").into(),
+            PathBuf::new(),
+            library::text(library)?,
+        )?,
+        None => Config::read(&args.config)?,
+    };
     let name = &config.name;
+    let parameters =
+        Parameters::new(config.parameters.clone(), &args.param).map_err(|e| e.in_source(name))?;
     if config.reports.is_empty() {
         return Err(usage("names no report")
             .in_source(name)
             .hint("write a table [report.NAME]"));
     }
-    if let Some(missing) = args
-        .names
-        .iter()
-        .find(|wanted| !config.reports.contains_key(*wanted))
-    {
+    let wanted = if args.library.is_some() {
+        &args.only
+    } else {
+        &args.names
+    };
+    if let Some(missing) = wanted.iter().find(|wanted| !config.reports.contains_key(*wanted)) {
         let known: Vec<&str> = config.reports.keys().map(String::as_str).collect();
         return Err(usage(format!("no report {}", Printable(missing)))
             .in_source(name)
@@ -359,12 +524,18 @@ fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
     let reports = config
         .reports
         .iter()
-        .filter(|(report, _)| args.names.is_empty() || args.names.contains(report))
+        .filter(|(report, _)| wanted.is_empty() || wanted.contains(report))
         .map(|(report, value)| {
             let mut options: BTreeMap<String, Value> = config.defaults.clone().into_iter().collect();
             let own = table_of(value.clone(), &format!("[report.{report}]"));
             let named = own.and_then(|own| {
                 options.extend(own);
+                if args.library.is_some() {
+                    of_command_line(report, &mut options, args);
+                }
+                for value in options.values_mut() {
+                    parameters.fill(value)?;
+                }
                 named(report, options, &config, args)
             });
             named.map_err(|e| e.in_source(name))
@@ -372,6 +543,66 @@ fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
         .collect::<Result<_>>()?;
     Ok((reports, aliases))
 }
+
+/// What the command line says of the reports of a library.
+fn of_command_line(report: &str, options: &mut BTreeMap<String, Value>, args: &RunArgs) {
+    let texts = |texts: &[String]| Value::Array(texts.iter().cloned().map(Value::String).collect());
+    // To list reports no bills are needed.
+    let inputs = if args.list && args.names.is_empty() {
+        vec!["-".to_owned()]
+    } else {
+        args.names.clone()
+    };
+    options.insert("inputs".to_owned(), texts(&inputs));
+    for (name, value) in [("period", &args.period), ("timezone", &args.timezone)] {
+        if let Some(value) = value {
+            options.insert(name.to_owned(), Value::String(value.clone()));
+        }
+    }
+    let format = args
+        .format
+        .and_then(|format| clap::ValueEnum::to_possible_value(&format));
+    let format = format.map_or_else(|| "table".to_owned(), |format| format.get_name().to_owned());
+    if let Some(folder) = &args.into {
+        let ending = match format.as_str() {
+            "table" => "txt",
+            "markdown" => "md",
+            other => other,
+        };
+        let path = Path::new(folder).join(format!("{report}.{ending}"));
+        options.insert(
+            "output".to_owned(),
+            Value::String(path.to_string_lossy().into_owned()),
+        );
+    }
+    options.insert("format".to_owned(), Value::String(format));
+}
+
+/// What a report by a statement may say beside it.
+const OF_STATEMENTS: [&str; 22] = [
+    "title",
+    "format",
+    "places",
+    "exact",
+    "csv",
+    "set",
+    "mapping",
+    "format-of",
+    "delimiter",
+    "encoding",
+    "allow-empty",
+    "delivery",
+    "max-expand",
+    "threads",
+    "allow-rejects",
+    "lookup",
+    "alias",
+    "aliases",
+    "currency",
+    "rates",
+    "period",
+    "timezone",
+];
 
 /// One report: its table as arguments of `billfold report`, parsed.
 fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args: &RunArgs) -> Result<Named> {
@@ -393,6 +624,21 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args
             .collect::<Result<_>>()?,
         Some(_) => return Err(wrong("budget is no list of tables".to_owned())),
     };
+    let mut text_of = |key: &str| match options.remove(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(wrong(format!("{key} is no text"))),
+    };
+    let question = text_of("question")?;
+    // Where a question comes from is for who reads the file.
+    let _ = text_of("source")?;
+    let statement = text_of("sql")?;
+    if statement.is_some()
+        && let Some(key) = options.keys().find(|key| !OF_STATEMENTS.contains(&key.as_str()))
+    {
+        return Err(wrong(format!("{} means nothing beside sql", Printable(key)))
+            .hint("the statement says what to group, filter and order by"));
+    }
     let threads = args.threads.iter().map(|threads| format!("--threads={threads}"));
     let threads: Vec<String> = threads.collect();
     let Command::Report(report) = config.parse("report", options, &threads, &inputs, wrong)? else {
@@ -404,7 +650,27 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args
     query.order = report.sort.parse()?;
     query.top = report.top;
     query.fill = report.fill;
-    let asked = Asked::new(&report, &query).map_err(|e| wrong(e.to_string()))?;
+    // Beside what a report filters by itself, never instead of it.
+    let also = Filter::parse_all(args.filter.iter().map(String::as_str))?.conditions;
+    query.filter.conditions.extend(also.clone());
+    let mut kind = match statement {
+        Some(statement) => Asking::Statement(Box::new(
+            Ask::parse(&statement).map_err(|e| wrong(e.to_string()))?,
+        )),
+        None if report.measure.is_empty() => Asking::Pivot(Box::new(
+            Asked::new(&report, &query).map_err(|e| wrong(e.to_string()))?,
+        )),
+        None => Asking::Measures(Box::new(
+            measured::Asked::resolve(&report, &mut notes).map_err(|e| wrong(e.to_string()))?,
+        )),
+    };
+    if !budgets.is_empty() && !matches!(kind, Asking::Pivot(_)) {
+        return Err(wrong("a budget is for costs by periods".to_owned())
+            .hint("give a report without measure and sql the budget"));
+    }
+    if let Asking::Measures(asked) = &mut kind {
+        asked.query_mut().filter.conditions.extend(also);
+    }
     let paths: Vec<String> = if outputs.is_empty() {
         vec!["-".to_owned()]
     } else {
@@ -418,11 +684,18 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args
             Ok((look, Target::new(&config.here(path), args.force || args.list)?))
         })
         .collect::<Result<_>>()?;
+    let title = report.look.title.as_deref();
+    let words = match (title, question) {
+        (Some(title), Some(question)) => Some(format!("{title}: {question}")),
+        (Some(words), None) => Some(words.to_owned()),
+        (None, question) => question,
+    };
     Ok(Named {
         name: name.to_owned(),
-        asked,
+        words,
         args: *report,
         query,
+        kind,
         outputs,
         budgets,
     })

@@ -275,10 +275,15 @@ pub(crate) fn fold_files<F: Fold>(
     options: &RunOptions<'_>,
     new: impl Fn() -> F,
 ) -> Result<Ran<F>> {
-    if options.exchange.is_some() {
-        return Err(Error::usage(
-            "sums can be asked for in another currency, and nothing else",
-        ));
+    let stays =
+        |name: &&String| schema::column(name).is_none_or(|column| column.kind == schema::ColumnKind::Money);
+    if options.exchange.is_some()
+        && let Some(name) = plan.hint.measures.iter().find(stays)
+    {
+        return Err(Error::usage(format!(
+            "the cost can be asked for in another currency, and {name} stays in that of its charge"
+        ))
+        .hint("ask for cost, with --metric where it is not the effective one, or leave --currency out"));
     }
     fold_files_telling(inputs, plan, options, None, new)
 }

@@ -39,6 +39,7 @@
 //! anew for every question, [`store::Store`] was read once.
 
 pub mod alias;
+pub mod analysis;
 pub mod budget;
 pub mod charge;
 pub mod check;

@@ -18,6 +18,8 @@ pub struct Grid {
     pub columns: Vec<Column>,
     /// The rows, each with a cell per column.
     pub rows: Vec<GridRow>,
+    /// What a reader has to know about the numbers, one line each.
+    pub remarks: Vec<String>,
 }
 
 /// A column's head.

@@ -3,8 +3,7 @@
 //! All of it follows from exact costs by integers. Shares and percentages are quotients, so they are
 //! rounded, half away from zero; the shares of a table are rounded by largest remainder and come to 100.
 
-use arrow::datatypes::i256;
-use billfold_core::money::{Amount, ExactSum, SumOverflow, largest_remainder};
+use billfold_core::money::{Amount, ExactSum, SumOverflow, largest_remainder, quotient};
 
 /// Decimals of a share or a percentage.
 pub const PERCENT_PLACES: u8 = 2;
@@ -101,7 +100,7 @@ pub fn shares(parts: &[ExactSum], whole: &ExactSum) -> Result<Option<Vec<ExactSu
     let mut fine = Vec::with_capacity(parts.len());
     let mut rest = hundred();
     for part in parts {
-        let Some(share) = quotient(part, whole, FINE_PLACES)? else {
+        let Some(share) = quotient(part, whole, 100, FINE_PLACES)? else {
             return Ok(None);
         };
         rest.sub(&share)?;
@@ -142,12 +141,12 @@ pub fn per_day(cost: &ExactSum, days: u64, places: u8) -> Result<Option<ExactSum
     let days = Amount::new(i128::from(days), 0)
         .map(ExactSum::from)
         .ok_or(SumOverflow)?;
-    ratio(cost, &days, 1, places)
+    quotient(cost, &days, 1, places)
 }
 
 /// `part` out of `whole` in thousandths, between -1000 and 1000; zero where the whole is.
 pub fn thousandths(part: &ExactSum, whole: &ExactSum) -> i16 {
-    let part = ratio(part, whole, 1000, 0).ok().flatten().unwrap_or_default();
+    let part = quotient(part, whole, 1000, 0).ok().flatten().unwrap_or_default();
     let (units, _) = part.parts();
     let units = units.to_i128().unwrap_or(0).clamp(-1000, 1000);
     i16::try_from(units).unwrap_or(0)
@@ -155,61 +154,7 @@ pub fn thousandths(part: &ExactSum, whole: &ExactSum) -> i16 {
 
 /// `100 × part / whole`, with [`PERCENT_PLACES`] decimals.
 fn percent(part: &ExactSum, whole: &ExactSum) -> Result<Option<ExactSum>, SumOverflow> {
-    quotient(part, whole, PERCENT_PLACES)
-}
-
-fn quotient(part: &ExactSum, whole: &ExactSum, places: u8) -> Result<Option<ExactSum>, SumOverflow> {
-    ratio(part, whole, 100, places)
-}
-
-/// `factor × part / whole`, rounded half away from zero to `places` decimals; nothing for a whole of zero.
-///
-/// Numbers that are too long to be multiplied lose last digits on both sides first: what is left is
-/// still far more than a percentage shows.
-fn ratio(
-    part: &ExactSum,
-    whole: &ExactSum,
-    factor: i128,
-    places: u8,
-) -> Result<Option<ExactSum>, SumOverflow> {
-    let ((mut part, part_scale), (mut whole, whole_scale)) = (part.parts(), whole.parts());
-    let ten = i256::from_i128(10);
-    let scaled = |mut value: i256, n: u8| {
-        for _ in 0..n {
-            value = value.checked_mul(ten)?;
-        }
-        Some(value)
-    };
-    let common = part_scale.max(whole_scale);
-    (part, whole) = (
-        scaled(part, common - part_scale).ok_or(SumOverflow)?,
-        scaled(whole, common - whole_scale).ok_or(SumOverflow)?,
-    );
-    let grown = loop {
-        if whole == i256::ZERO {
-            return Ok(None);
-        }
-        let grown = part
-            .checked_mul(i256::from_i128(factor))
-            .and_then(|value| scaled(value, places))
-            // Room for the doubled remainder below.
-            .filter(|_| whole.checked_mul(i256::from_i128(2)).is_some());
-        match grown {
-            Some(grown) => break grown,
-            None => (part, whole) = (part.wrapping_div(ten), whole.wrapping_div(ten)),
-        }
-    };
-    let (mut units, rest) = (grown.wrapping_div(whole), grown.wrapping_rem(whole));
-    let doubled = rest.wrapping_mul(i256::from_i128(2)).wrapping_abs();
-    if doubled >= whole.wrapping_abs() {
-        let up = if (grown < i256::ZERO) == (whole < i256::ZERO) {
-            1
-        } else {
-            -1
-        };
-        units = units.wrapping_add(i256::from_i128(up));
-    }
-    ExactSum::from_parts(units, places).map(Some).ok_or(SumOverflow)
+    quotient(part, whole, 100, PERCENT_PLACES)
 }
 
 #[cfg(test)]

@@ -267,6 +267,7 @@ impl Report {
             rows: rows.collect(),
             periods,
             columns,
+            remarks: Vec::new(),
         }
     }
 }

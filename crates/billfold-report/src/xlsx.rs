@@ -68,7 +68,12 @@ pub fn write_report(report: &Report, receipt: &[(String, String)], out: &mut dyn
 
 /// Writes the result of a statement as one sheet.
 pub fn write_grid(grid: &Grid, out: &mut dyn Write) -> Result<()> {
-    let mut book = new_book("billfold sql")?;
+    let title = if grid.name.is_empty() {
+        "billfold sql"
+    } else {
+        &grid.name
+    };
+    let mut book = new_book(title)?;
     sheet(&mut book, grid, 0, "result")?;
     save(&mut book, out)
 }

@@ -55,6 +55,11 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=38), requires = "split", help_heading = "Question")]
     pub(crate) split_places: Option<u8>,
 
+    /// A table of measures instead of periods side by side, a column each: billed_cost, charges, or NAME=FORMULA such
+    /// as "savings=(contracted_cost-cost)/contracted_cost%" or "tagged=cost[tag:team!=]/cost%" (repeatable)
+    #[arg(long, value_name = "NAME=FORMULA", conflicts_with_all = ["top", "fill", "show"], help_heading = "Question")]
+    pub(crate) measure: Vec<String>,
+
     #[command(flatten)]
     pub(crate) look: LookArgs,
 
@@ -155,6 +160,12 @@ pub(crate) struct SqlArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
+    #[command(flatten)]
+    pub(crate) lookups: LookupArgs,
+
+    #[command(flatten)]
+    pub(crate) exchange: ExchangeArgs,
+
     /// The currency of files that name none: billing_currency=text:USD
     #[arg(long, value_name = "NAME=SOURCE", help_heading = "Input")]
     pub(crate) set: Vec<String>,
@@ -182,8 +193,8 @@ pub(crate) struct SqlArgs {
 /// `billfold run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Reports to make, by name; all without
-    #[arg(value_name = "REPORT")]
+    /// Reports to make, by name; all without. With --library the bills: files, folders or globs
+    #[arg(value_name = "REPORT|PATH")]
     pub(crate) names: Vec<String>,
 
     /// The file that names the reports
@@ -195,9 +206,48 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) config: String,
 
+    /// Reports that come with billfold instead of a file: focus, the questions of the FOCUS use-case library
+    #[arg(long, value_name = "NAME", conflicts_with = "config", help_heading = "Input")]
+    pub(crate) library: Option<String>,
+
+    /// Of a library, only these reports (repeatable)
+    #[arg(long, value_name = "REPORT", requires = "library", help_heading = "Input")]
+    pub(crate) only: Vec<String>,
+
+    /// What ${NAME} stands for in the reports, such as tag=team (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Input")]
+    pub(crate) param: Vec<String>,
+
     /// Workers; one per core without it. The answers do not depend on it
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub(crate) threads: Option<String>,
+
+    /// Of a library, only charges of these periods: 2024, 2024-Q1, 2024-03
+    #[arg(long, value_name = "PERIOD", requires = "library", help_heading = "Question")]
+    pub(crate) period: Option<String>,
+
+    /// Of a library, the zone whose days are the days of the answers
+    #[arg(long, value_name = "ZONE", requires = "library", help_heading = "Question")]
+    pub(crate) timezone: Option<String>,
+
+    /// Of a library, only charges that pass this as well (repeatable)
+    #[arg(long, value_name = "FILTER", requires = "library", help_heading = "Question")]
+    pub(crate) filter: Vec<String>,
+
+    /// Of a library, the shape of its reports; tables without it
+    #[arg(
+        long,
+        short,
+        value_enum,
+        value_name = "FORMAT",
+        requires = "library",
+        help_heading = "Output"
+    )]
+    pub(crate) format: Option<ReportFormat>,
+
+    /// Of a library, a folder for a file per report, by its name; standard output without it
+    #[arg(long, value_name = "DIR", requires = "library", help_heading = "Output")]
+    pub(crate) into: Option<String>,
 
     /// Replace files that exist
     #[arg(long, help_heading = "Output")]

@@ -88,8 +88,8 @@ pub struct FactsPlan {
 impl FactsPlan {
     /// Binds a question.
     ///
-    /// Errors: as [`Plan::new`]; `top`, `fill` and the billing clock, which do not apply; a measure that is a
-    /// text, an attribute that is a number.
+    /// Errors: as [`Plan::new`]; `top` and `fill`, which do not apply, nor does the billing clock to attributes; a
+    /// measure that is a text, an attribute that is a number.
     pub fn new(query: FactsQuery) -> Result<Self> {
         if query.query.top.is_some() || query.query.fill {
             return Err(Error::usage(
@@ -97,7 +97,10 @@ impl FactsPlan {
             ));
         }
         let mut plan = Plan::new(query.query.clone())?;
-        refuse_billing_clock(&plan)?;
+        if !query.attributes.is_empty() {
+            // The latest charge is that of the latest charge period.
+            refuse_billing_clock(&plan)?;
+        }
         plan.hint.ends = true;
         let measures = want_measures(&mut plan, &query.measures)?;
         let attributes = want_texts(&mut plan, &query.attributes)?;

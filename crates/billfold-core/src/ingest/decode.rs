@@ -77,6 +77,7 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
             Some(column) if measures::is_time(name) => {
                 measures::instants_as_text(cells, plan, name, *column, &judged, &mut counts)?
             }
+            Some(column) if plan.list(*column).is_some() => texts(cells, plan, *column, &judged)?,
             Some(column) => match cells.text_column(*column, &plan.rules) {
                 Some(array) => array?,
                 None => texts(cells, plan, *column, &judged)?,
@@ -378,6 +379,18 @@ pub(crate) fn texts<C: Cells>(
     judged: &Judged,
 ) -> Result<TextArray> {
     let mut builder = TextBuilder::with_capacity(cells.n_rows());
+    if let Some(part) = plan.list(column) {
+        let mut scratch = Vec::new();
+        for row in 0..cells.n_rows() {
+            if judged.is_bad(row) {
+                builder.push(&[]);
+            } else {
+                let cell = cells.cell(row, part.list, &mut scratch);
+                builder.push(amounts::member_text(cell, &part.member).as_bytes());
+            }
+        }
+        return builder.finish(|text| plan.rules.null_text(text));
+    }
     cells.each(column, |row, cell| {
         if judged.is_bad(row) {
             builder.push(&[]);

@@ -7,7 +7,8 @@ use super::ChargeQuery;
 
 /// What is to be known of each group of charges.
 ///
-/// Of `query`, `top`, `fill` and the billing clock do not apply and are refused.
+/// Of `query`, `top` and `fill` do not apply and are refused, and so is the billing clock where attributes are
+/// asked for; with it, first start and last end are those of billing periods.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FactsQuery {
     /// Groups, periods, window, filter, cost, allocation, order and page.

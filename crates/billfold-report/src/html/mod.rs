@@ -52,13 +52,25 @@ pub fn write_report(report: &Report, receipt: &str, out: &mut dyn Write) -> Resu
 
 /// Writes a table alone: the result of a statement.
 pub fn write_grid(grid: &Grid, out: &mut dyn Write) -> Result<()> {
+    let title = if grid.name.is_empty() {
+        "billfold sql"
+    } else {
+        &grid.name
+    };
     let mut body = String::new();
-    head(&mut body, "billfold sql", &html(&grid.name));
+    head(&mut body, title, "");
     body.push_str("<main><section>");
     table::write(&mut body, grid, 0);
+    if !grid.remarks.is_empty() {
+        body.push_str("<ul class=\"remarks\">");
+        for remark in &grid.remarks {
+            let _ = write!(body, "<li>{}</li>", html(remark));
+        }
+        body.push_str("</ul>");
+    }
     body.push_str("</section></main>");
     footer(&mut body, None);
-    write_page("billfold sql", &body, "{\"tables\":[]}", out)
+    write_page(title, &body, "{\"tables\":[]}", out)
 }
 
 fn head(body: &mut String, title: &str, about: &str) {

@@ -137,8 +137,9 @@
     draw();
   });
   dark.addEventListener("change", draw);
-  let waiting;
-  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => charts.forEach((chart) => chart.resize()), 120); });
+  // Whatever changes the room of a chart, a window, a turned phone or paper, the chart follows.
+  const rooms = new ResizeObserver(() => charts.forEach((chart) => chart.resize()));
+  for (const place of document.querySelectorAll(".chart")) rooms.observe(place);
   // Paper is light and has its own width.
   addEventListener("beforeprint", () => { root.dataset.before = root.dataset.theme ?? ""; root.dataset.theme = "light"; draw(); });
   addEventListener("afterprint", () => { if (root.dataset.before) root.dataset.theme = root.dataset.before; else delete root.dataset.theme; draw(); });

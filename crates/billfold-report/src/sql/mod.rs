@@ -223,10 +223,11 @@ fn grid(result: &DataFrame) -> Result<Grid> {
         })
         .collect();
     Ok(Grid {
-        name: "result".to_owned(),
+        name: String::new(),
         periods: 0..0,
         columns,
         rows,
+        remarks: Vec::new(),
     })
 }
 

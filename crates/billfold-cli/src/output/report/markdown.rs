@@ -34,6 +34,21 @@ pub(super) fn write_report(report: &Report, out: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
+/// Writes a table under its name, where it has one, and what is to be said of it.
+pub(super) fn write_titled(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
+    if !grid.name.is_empty() {
+        writeln!(out, "## {}\n", escaped(&grid.name))?;
+    }
+    write_grid(grid, out)?;
+    if !grid.remarks.is_empty() {
+        writeln!(out)?;
+    }
+    for remark in &grid.remarks {
+        writeln!(out, "- {}", escaped(remark))?;
+    }
+    Ok(())
+}
+
 /// Writes one table.
 pub(super) fn write_grid(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let columns: Vec<_> = grid.written_columns().collect();

@@ -106,13 +106,13 @@ pub(crate) fn render_grid(
     let written = match format {
         ReportFormat::Csv => delimited::write_grid(grid, b',', csv, out),
         ReportFormat::Tsv => delimited::write_grid(grid, b'\t', csv, out),
-        ReportFormat::Markdown => markdown::write_grid(grid, out),
+        ReportFormat::Markdown => markdown::write_titled(grid, out),
         ReportFormat::Json => json::write_grid(grid, out),
         ReportFormat::Xlsx => return xlsx::write_grid(grid, out),
         ReportFormat::Html => return html::write_grid(grid, out),
         ReportFormat::Parquet => return columns::write_parquet(grid, out),
         ReportFormat::Arrow => return columns::write_arrow(grid, out),
-        ReportFormat::Table => screen::write_grid(grid, on.0, out),
+        ReportFormat::Table => screen::write_titled(grid, on.0, out),
     };
     written.map_err(|e| cannot("the result", &e))
 }

@@ -62,6 +62,26 @@ pub(super) fn write_report(report: &Report, screen: Screen, out: &mut dyn Write)
     Ok(())
 }
 
+/// Writes a table under its name, where it has one, and what is to be said of it.
+pub(super) fn write_titled(grid: &Grid, screen: Screen, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = Line::new(screen.color);
+    if !grid.name.is_empty() {
+        line.open(Style::Bold);
+        line.whole(&shown(&grid.name));
+        line.end(out)?;
+        line.end(out)?;
+    }
+    write_grid(grid, screen, out)?;
+    if !grid.remarks.is_empty() {
+        line.end(out)?;
+    }
+    for remark in &grid.remarks {
+        line.note(&shown(remark));
+        line.end(out)?;
+    }
+    Ok(())
+}
+
 /// Writes one table.
 pub(super) fn write_grid(grid: &Grid, screen: Screen, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(grid);
