@@ -3,7 +3,7 @@
 #![doc = include_str!("../../docs/describe_bill_resource_summary.md")]
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use billfold_core::query::{Allocation, ChargeQuery, CostMetric, Dimension};
@@ -117,10 +117,10 @@ fn tags_of(
     call: &Call<'_>,
     mut query: ChargeQuery,
     page: &[(Identity, Item)],
-) -> Result<HashMap<Arc<str>, Vec<Tag>>, Refusal> {
+) -> Result<BTreeMap<Arc<str>, Vec<Tag>>, Refusal> {
     let resources = page.iter().map(|(identity, _)| identity.resource.as_ref());
     let resources: BTreeSet<&str> = resources.filter(|resource| !resource.is_empty()).collect();
-    let mut tags: HashMap<Arc<str>, Vec<Tag>> = HashMap::new();
+    let mut tags: BTreeMap<Arc<str>, Vec<Tag>> = BTreeMap::new();
     if resources.is_empty() {
         return Ok(tags);
     }
