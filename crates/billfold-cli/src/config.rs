@@ -65,20 +65,20 @@ impl Config {
         let name: Arc<str> = path.into();
         let text = text_of(&name)?;
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
-        Config::of(name, folder.to_owned(), &text)
+        Config::of(&name, folder.to_owned(), &text)
     }
 
     /// A file by its text; `name` is for messages, and paths in it start at `folder`.
     ///
     /// Errors: as [`Config::read`].
-    pub(crate) fn of(name: Arc<str>, folder: PathBuf, text: &str) -> Result<Config> {
+    pub(crate) fn of(name: &Arc<str>, folder: PathBuf, text: &str) -> Result<Config> {
         let mut tables: Table = text.parse().map_err(|e: toml::de::Error| {
-            usage(format!("cannot be read: {}", Printable(e.message()))).in_source(&name)
+            usage(format!("cannot be read: {}", Printable(e.message()))).in_source(name)
         })?;
         let mut section = |what: &str| match tables.remove(what) {
             None => Ok(Table::new()),
             Some(Value::Table(table)) => Ok(table),
-            Some(_) => Err(usage(format!("[{what}] is no table")).in_source(&name)),
+            Some(_) => Err(usage(format!("[{what}] is no table")).in_source(name)),
         };
         let config = Config {
             folder,
@@ -87,11 +87,11 @@ impl Config {
             budgets: section("budget")?,
             tags: section("tags")?,
             parameters: section("parameters")?,
-            name: Arc::clone(&name),
+            name: Arc::clone(name),
         };
         if let Some(key) = tables.keys().next() {
             return Err(usage(format!("{} is not known here", Printable(key)))
-                .in_source(&name)
+                .in_source(name)
                 .hint(
                     "such a file holds [defaults], one [report.NAME] per report, one [budget.NAME] per budget, [parameters] and [tags.alias]",
                 ));

@@ -496,7 +496,7 @@ impl Budget {
 fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
     let config = match &args.library {
         Some(library) => Config::of(
-            format!("library {library}").into(),
+            &format!("library {library}").into(),
             PathBuf::new(),
             library::text(library)?,
         )?,
