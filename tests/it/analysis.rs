@@ -591,6 +591,8 @@ fn a_forecast_ends_the_month_and_says_how_good_it_was() {
         "{}",
         table.stdout
     );
+    let none = command("forecast --filter service_name=none {}", &bill);
+    assert!(none.stdout.contains("no charges"), "{}", none.stdout);
     assert_eq!(command("forecast --as-of 2023-12-31 {}", &bill).exit, 2);
     assert_eq!(command("forecast --months 0 {}", &bill).exit, 2);
     let as_of = command("forecast --as-of 2024-02-09 --format csv {}", &bill);

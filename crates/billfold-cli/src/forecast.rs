@@ -25,10 +25,10 @@ pub(crate) fn run(args: &ForecastArgs, io: &mut Io<'_>, reporter: Reporter) -> R
     let as_of = args.as_of.as_ref().map(bound).transpose()?;
     let window = query.window;
     let bills = Bills {
-        aliases: &[],
         source: &args.source,
         lookups: &args.lookups,
         exchange: &args.exchange,
+        aliases: &[],
         allow_rejects: args.shape.allow_rejects.as_deref(),
     };
     let outcome = bills.sums(query, io, reporter)?;
@@ -74,10 +74,21 @@ fn grid(
         Method::Best => "median or the mean, whichever was less wrong in its currency before,",
         one => one.as_str(),
     };
-    let mut remarks = vec![format!(
+    let mut remarks = Vec::new();
+    if forecast.rows.is_empty() {
+        remarks.push("no charges".to_owned());
+        return Grid {
+            name: "Forecast".to_owned(),
+            periods: 0..0,
+            columns,
+            rows: Vec::new(),
+            remarks,
+        };
+    }
+    remarks.push(format!(
         "actual: days before {}; forecast: each day from it on as the {word} of the same weekday in the {} weeks before",
         forecast.from, args.weeks
-    )];
+    ));
     remarks.push(if forecast.tested.is_empty() {
         "no past month to test the forecast on: that takes a whole one with a week before it".to_owned()
     } else {
@@ -88,7 +99,7 @@ fn grid(
             forecast.tested.join(", ")
         )
     });
-    if horizon.as_of.is_none() && !forecast.rows.is_empty() {
+    if horizon.as_of.is_none() {
         remarks.push(format!(
             "{} may be incomplete and counts as the greater of its cost and its forecast; --closed says that it is complete",
             forecast.from
