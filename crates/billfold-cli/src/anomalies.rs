@@ -25,10 +25,10 @@ pub(crate) fn run(args: &AnomaliesArgs, io: &mut Io<'_>, reporter: Reporter) -> 
     }
     let window = query.window;
     let bills = Bills {
-        aliases: &[],
         source: &args.source,
         lookups: &args.lookups,
         exchange: &args.exchange,
+        aliases: &[],
         allow_rejects: args.shape.allow_rejects.as_deref(),
     };
     let outcome = bills.sums(query, io, reporter)?;

@@ -46,7 +46,7 @@ pub(crate) struct Config {
     /// By name, the options of a budget.
     pub(crate) budgets: Table,
     tags: Table,
-    /// Texts for `${NAME}` in those of reports.
+    /// What `${NAME}` stands for in reports.
     #[cfg_attr(
         not(feature = "report"),
         expect(dead_code, reason = "reports are made where a data frame engine is")
@@ -65,13 +65,13 @@ impl Config {
         let name: Arc<str> = path.into();
         let text = text_of(&name)?;
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
-        Config::of(&name, folder.to_owned(), &text)
+        Config::of_text(&name, folder, &text)
     }
 
-    /// A file by its text; `name` is for messages, and paths in it start at `folder`.
+    /// Reads the text of a file; its paths start at the folder.
     ///
-    /// Errors: as [`Config::read`].
-    pub(crate) fn of(name: &Arc<str>, folder: PathBuf, text: &str) -> Result<Config> {
+    /// Errors: usage, for what is no TOML and for sections that are not known.
+    pub(crate) fn of_text(name: &Arc<str>, folder: &Path, text: &str) -> Result<Config> {
         let mut tables: Table = text.parse().map_err(|e: toml::de::Error| {
             usage(format!("cannot be read: {}", Printable(e.message()))).in_source(name)
         })?;
@@ -81,7 +81,7 @@ impl Config {
             Some(_) => Err(usage(format!("[{what}] is no table")).in_source(name)),
         };
         let config = Config {
-            folder,
+            folder: folder.to_owned(),
             defaults: section("defaults")?,
             reports: section("report")?,
             budgets: section("budget")?,
@@ -93,7 +93,7 @@ impl Config {
             return Err(usage(format!("{} is not known here", Printable(key)))
                 .in_source(name)
                 .hint(
-                    "such a file holds [defaults], one [report.NAME] per report, one [budget.NAME] per budget, [parameters] and [tags.alias]",
+                    "such a file holds [defaults], one [report.NAME] per report, one [budget.NAME] per budget, [tags.alias], and [parameters]",
                 ));
         }
         Ok(config)

@@ -115,12 +115,12 @@ fn run(args: &[OsString], io: &mut Io<'_>, reporter: &mut Reporter) -> Result<Ex
         Command::Sql(args) => sql::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Run(args) => runs::run(args, io, *reporter),
-        Command::CheckBudget(args) => check_budget::run(args, io, *reporter),
-        Command::Tags(args) => tags::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Anomalies(args) => anomalies::run(args, io, *reporter),
         #[cfg(feature = "report")]
         Command::Forecast(args) => forecast::run(args, io, *reporter),
+        Command::CheckBudget(args) => check_budget::run(args, io, *reporter),
+        Command::Tags(args) => tags::run(args, io, *reporter),
         Command::Inspect(args) => inspect::run(args, io, *reporter),
         Command::Convert(args) => convert::run(args, io, *reporter),
         Command::Check(args) => check::run(args, io, *reporter),

@@ -86,10 +86,10 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
         reporter.warning(io, note);
     }
     let bills = Bills {
-        aliases: &[],
         source: &args.source,
         lookups: &args.lookups,
         exchange: &args.exchange,
+        aliases: &[],
         allow_rejects: args.allow_rejects.as_deref(),
     };
     let answered = asked.table(&bills, io, reporter)?;

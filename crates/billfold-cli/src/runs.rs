@@ -11,7 +11,7 @@
 //! report whose columns the bills do not have is left out, which is said.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use billfold_core::dataset::{self, Outcome};
@@ -55,15 +55,6 @@ struct Named {
     /// Standard output without any.
     outputs: Vec<(Look, Target)>,
     budgets: Vec<Budget>,
-}
-
-impl Named {
-    fn pivot(&self) -> Result<&Asked> {
-        match &self.kind {
-            Asking::Pivot(asked) => Ok(asked),
-            Asking::Measures(_) | Asking::Statement(_) => Err(Error::bug("a pivot that is none")),
-        }
-    }
 }
 
 /// How a report is asked for.
@@ -196,10 +187,10 @@ fn make_alone(
     files: &mut Vec<NewFile>,
 ) -> Result<()> {
     let bills = Bills {
-        aliases,
         source: &report.args.source,
         lookups: &report.args.lookups,
         exchange: &report.args.exchange,
+        aliases,
         allow_rejects: report.args.allow_rejects.as_deref(),
     };
     let (grids, receipt, warnings): (Vec<Grid>, _, _) = match &mut report.kind {
@@ -383,6 +374,15 @@ fn write(
     Ok(())
 }
 
+impl Named {
+    fn pivot(&self) -> Result<&Asked> {
+        match &self.kind {
+            Asking::Pivot(asked) => Ok(asked),
+            _ => Err(Error::bug("a table among pivots")),
+        }
+    }
+}
+
 impl Budget {
     fn read(name: &str, value: &Value) -> Result<Budget> {
         let wrong = |what: &str| {
@@ -495,21 +495,20 @@ impl Budget {
 /// Reads the file and judges every report in it.
 fn read(args: &RunArgs) -> Result<(Vec<Named>, AliasPairs)> {
     let config = match &args.library {
-        Some(library) => Config::of(
-            &format!("library {library}").into(),
-            PathBuf::new(),
-            library::text(library)?,
-        )?,
+        Some(library) => {
+            let name: Arc<str> = format!("library {library}").into();
+            Config::of_text(&name, Path::new(""), library::text(library)?)?
+        }
         None => Config::read(&args.config)?,
     };
     let name = &config.name;
-    let parameters =
-        Parameters::new(config.parameters.clone(), &args.param).map_err(|e| e.in_source(name))?;
     if config.reports.is_empty() {
         return Err(usage("names no report")
             .in_source(name)
             .hint("write a table [report.NAME]"));
     }
+    let parameters =
+        Parameters::new(config.parameters.clone(), &args.param).map_err(|e| e.in_source(name))?;
     let wanted = if args.library.is_some() {
         &args.only
     } else {
@@ -653,24 +652,27 @@ fn named(name: &str, mut options: BTreeMap<String, Value>, config: &Config, args
     query.fill = report.fill;
     // Beside what a report filters by itself, never instead of it.
     let also = Filter::parse_all(args.filter.iter().map(String::as_str))?.conditions;
-    query.filter.conditions.extend(also.clone());
-    let mut kind = match statement {
-        Some(statement) => Asking::Statement(Box::new(
-            Ask::parse(&statement).map_err(|e| wrong(e.to_string()))?,
-        )),
-        None if report.measure.is_empty() => Asking::Pivot(Box::new(
-            Asked::new(&report, &query).map_err(|e| wrong(e.to_string()))?,
-        )),
-        None => Asking::Measures(Box::new(
-            measured::Asked::resolve(&report, &mut notes).map_err(|e| wrong(e.to_string()))?,
-        )),
+    let kind = match statement {
+        Some(statement) => {
+            query.filter.conditions.extend(also);
+            let ask = Ask::parse(&statement).map_err(|e| wrong(e.to_string()))?;
+            Asking::Statement(Box::new(ask))
+        }
+        None if report.measure.is_empty() => {
+            query.filter.conditions.extend(also);
+            let asked = Asked::new(&report, &query).map_err(|e| wrong(e.to_string()))?;
+            Asking::Pivot(Box::new(asked))
+        }
+        None => {
+            let asked = measured::Asked::resolve(&report, &mut notes);
+            let mut asked = asked.map_err(|e| wrong(e.to_string()))?;
+            asked.query_mut().filter.conditions.extend(also);
+            Asking::Measures(Box::new(asked))
+        }
     };
     if !budgets.is_empty() && !matches!(kind, Asking::Pivot(_)) {
         return Err(wrong("a budget is for costs by periods".to_owned())
             .hint("give a report without measure and sql the budget"));
-    }
-    if let Asking::Measures(asked) = &mut kind {
-        asked.query_mut().filter.conditions.extend(also);
     }
     let paths: Vec<String> = if outputs.is_empty() {
         vec!["-".to_owned()]

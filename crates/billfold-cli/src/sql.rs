@@ -56,10 +56,10 @@ pub(crate) fn run(args: &SqlArgs, io: &mut Io<'_>, reporter: Reporter) -> Result
     let to = path.map_or(Ok(Target::Stdout), |path| Target::new(path, args.output.force))?;
     output::check_terminal(format, &to, io)?;
     let bills = Bills {
-        aliases: &[],
         source: &args.source,
         lookups: &args.lookups,
         exchange: &args.exchange,
+        aliases: &[],
         allow_rejects: args.allow_rejects.as_deref(),
     };
     let mut query = ChargeQuery::total();

@@ -102,7 +102,7 @@ pub(crate) struct Bills<'a> {
     pub(crate) lookups: &'a LookupArgs,
     pub(crate) exchange: &'a ExchangeArgs,
     pub(crate) allow_rejects: Option<&'a str>,
-    /// Tag keys of a file that are read as others.
+    /// Tag keys that a file reads as others.
     pub(crate) aliases: &'a [(String, String)],
 }
 

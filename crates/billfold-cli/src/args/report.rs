@@ -46,6 +46,11 @@ pub(crate) struct ReportArgs {
     #[arg(long, help_heading = "Question")]
     pub(crate) fill: bool,
 
+    /// A table of measures instead of periods side by side, a column each: billed_cost, charges, or NAME=FORMULA such
+    /// as "savings=(contracted_cost-cost)/contracted_cost%" or "tagged=cost[tag:team!=]/cost%" (repeatable)
+    #[arg(long, value_name = "NAME=FORMULA", conflicts_with_all = ["top", "fill", "show", "split"], help_heading = "Question")]
+    pub(crate) measure: Vec<String>,
+
     /// Share the cost of some groups among others, such as 'project_id=shared-net => cost' (repeatable, in order;
     /// methods: even, cost, charges, measure NAME, fixed a=60,b=40; see the reference)
     #[arg(long, value_name = "RULE", help_heading = "Question")]
@@ -54,11 +59,6 @@ pub(crate) struct ReportArgs {
     /// Decimals of a share; without it as many as the shared cost has, and at least 2
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=38), requires = "split", help_heading = "Question")]
     pub(crate) split_places: Option<u8>,
-
-    /// A table of measures instead of periods side by side, a column each: billed_cost, charges, or NAME=FORMULA such
-    /// as "savings=(contracted_cost-cost)/contracted_cost%" or "tagged=cost[tag:team!=]/cost%" (repeatable)
-    #[arg(long, value_name = "NAME=FORMULA", conflicts_with_all = ["top", "fill", "show", "split"], help_heading = "Question")]
-    pub(crate) measure: Vec<String>,
 
     #[command(flatten)]
     pub(crate) look: LookArgs,
