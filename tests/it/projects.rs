@@ -4,7 +4,7 @@ use billfold_api::{Dialect, Settings, WireRequest};
 use billfold_core::dataset::Charges;
 use serde_json::{Value, json};
 
-use crate::support::Folder;
+use crate::support::{Folder, command};
 use crate::wire::{call, files, plcloud, qingcloud, sample, store, tencent};
 
 const HEADER: &str = "resource_type,fee,user_id,root_user_id,zone_id,project_id,resource_id,start_time,end_time,\
@@ -104,6 +104,26 @@ fn an_estimate_is_the_run_rate_of_what_is_active() {
         both(&path, |bill| qingcloud(&format!("{query}&zone=elsewhere"), bill)),
         answer
     );
+}
+
+#[test]
+fn how_long_a_resource_stays_active_can_be_said() {
+    let folder = Folder::new();
+    let path = bill(&folder);
+    let count = |options: &str| -> Value {
+        let query =
+            "action=GetTotalEstimatedConsumption&project_id=pj-1&root_user=usr-r&group_by=resource_type";
+        let ran = command(format!("api {query} {{}} {options}").trim_end(), &path);
+        assert_eq!(ran.exit, 0, "{}{}", ran.stdout, ran.stderr);
+        let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+        answer["total_resource_count"].clone()
+    };
+    // `i-gone` had its last charge until the 25th; the data ends with January.
+    assert_eq!(count(""), 4);
+    assert_eq!(count("--active-for 24h"), 4);
+    assert_eq!(count("--active-for 7d"), 4);
+    assert_eq!(count("--active-for 8d"), 5);
+    assert_eq!(count("--active-for 24h --as-of 2024-01-25T00:00:00Z"), 4);
 }
 
 #[test]
