@@ -60,6 +60,7 @@ mod sums;
 mod tables;
 mod tags;
 mod temp;
+mod values;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

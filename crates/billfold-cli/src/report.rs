@@ -24,6 +24,7 @@ use crate::request;
 use crate::sink::{Target, write_report};
 use crate::source;
 use crate::usage;
+use crate::values;
 
 /// Decimals of a report for people where none are asked for.
 const PLACES: u8 = 2;
@@ -250,6 +251,14 @@ pub(crate) fn run(args: &ReportArgs, io: &mut Io<'_>, reporter: Reporter) -> Res
             .error()
             .unwrap_or_else(|| Error::bug("no answer and no error")));
     }
+    values::tell_absent(
+        &asked.query,
+        &cells.receipt,
+        &args.source.paths,
+        &again,
+        io,
+        reporter,
+    );
     let (pivot, answer) = asked.pivot(outcomes, &args.source.paths, &again)?;
     let report = Report::new(pivot, &look.style)?;
     if let Some(target) = &receipt_to {

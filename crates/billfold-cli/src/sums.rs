@@ -18,6 +18,7 @@ use crate::rejects;
 use crate::request::Request;
 use crate::sink::{NewFile, Target, to_stdout};
 use crate::source;
+use crate::values;
 
 /// Runs the command.
 pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Result<Exit> {
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
 
     options.exchange = lookup::exchange(&args.exchange)?;
 
+    let again = options.again();
     if let Some(target) = &request.rejects {
         let (file, error) = (&mut reject_file, &mut reject_error);
         options.on_reject = Some(Box::new(move |diagnostic| {
@@ -77,6 +79,14 @@ pub(crate) fn run(args: &SumsArgs, io: &mut Io<'_>, reporter: Reporter) -> Resul
         (outcome, _) => outcome?,
     };
     tell_outcome(&outcome, &request, io, reporter);
+    values::tell_absent(
+        &request.query,
+        &outcome.receipt,
+        &args.source.paths,
+        &again,
+        io,
+        reporter,
+    );
 
     // All files are written before the first one takes its place: a run that fails leaves nothing.
     let mut files = Vec::new();

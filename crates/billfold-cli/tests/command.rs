@@ -566,6 +566,28 @@ fn the_reference_names_every_option() {
     }
 }
 
+#[test]
+fn a_value_that_no_charge_has_is_named_with_those_near_it() {
+    let folder = Folder::new("values");
+    let told = folder.run("sums @bill.csv --by service_name --filter service_name=Compote");
+    assert_eq!(told.code, 0);
+    assert!(
+        told.err
+            .contains("warning: no charge has service_name `Compote`; near values: Compute"),
+        "{}",
+        told.err
+    );
+    // Not where another filter, or the window, is the reason, nor of values that are excluded.
+    for filters in [
+        "--filter service_name=Compute --filter zone=c",
+        "--filter service_name=Compute --period 2025",
+        "--filter service_name!=Compute,=1+1 --filter zone!=q",
+    ] {
+        let told = folder.run(&format!("sums @bill.csv --by service_name {filters}"));
+        assert!(!told.err.contains("service_name `"), "{filters}: {}", told.err);
+    }
+}
+
 /// A server that ends with its test.
 struct Serving(std::process::Child);
 
