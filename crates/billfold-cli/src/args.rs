@@ -223,30 +223,9 @@ pub(crate) struct OutputArgs {
     pub(crate) force: bool,
 }
 
-/// What is asked, apart from the periods and the order.
-#[derive(Debug, Args)]
-pub(crate) struct QuestionArgs {
-    /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
-    #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]
-    pub(crate) by: Vec<String>,
-
-    /// IANA zone whose days are the days of the answer
-    #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Question")]
-    pub(crate) timezone: String,
-
-    /// First day of a week
-    #[arg(long, value_name = "DAY", default_value = "monday", help_heading = "Question")]
-    pub(crate) week_start: String,
-
-    /// First month of quarters and years
-    #[arg(
-        long,
-        value_name = "MONTH",
-        default_value = "january",
-        help_heading = "Question"
-    )]
-    pub(crate) fiscal_start: String,
-
+/// From when to when, by which clock, and by which cost.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WindowArgs {
     /// First instant that counts: a date, a month or a time
     #[arg(long, value_name = "WHEN", help_heading = "Question")]
     pub(crate) start: Option<String>,
@@ -276,6 +255,34 @@ pub(crate) struct QuestionArgs {
         help_heading = "Question"
     )]
     pub(crate) metric: String,
+}
+
+/// What is asked, apart from the periods and the order.
+#[derive(Debug, Args)]
+pub(crate) struct QuestionArgs {
+    /// Dimensions to group by, comma-separated: project_id,zone_id,tag:team (see `billfold dimensions`)
+    #[arg(long, value_name = "DIMENSIONS", help_heading = "Question")]
+    pub(crate) by: Vec<String>,
+
+    /// IANA zone whose days are the days of the answer
+    #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Question")]
+    pub(crate) timezone: String,
+
+    /// First day of a week
+    #[arg(long, value_name = "DAY", default_value = "monday", help_heading = "Question")]
+    pub(crate) week_start: String,
+
+    /// First month of quarters and years
+    #[arg(
+        long,
+        value_name = "MONTH",
+        default_value = "january",
+        help_heading = "Question"
+    )]
+    pub(crate) fiscal_start: String,
+
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 
     /// Where a charge that spans periods belongs: start (whole) or prorate (split by time, to the last digit)
     #[arg(long, value_name = "WORD", default_value = "start", help_heading = "Question")]

@@ -140,18 +140,18 @@ pub(crate) fn question(
     query.zone = parse_zone(&args.timezone)?;
     query.week_start = parse_weekday(&args.week_start)?;
     query.fiscal_start = parse_month(&args.fiscal_start)?;
-    query.window = match &args.period {
+    query.window = match &args.window.period {
         Some(period) => parse_period(period, query.calendar())?,
         None => {
             let bound = |text: &String| parse_bound(text, query.zone);
             Window::new(
-                args.start.as_ref().map(bound).transpose()?,
-                args.end.as_ref().map(bound).transpose()?,
+                args.window.start.as_ref().map(bound).transpose()?,
+                args.window.end.as_ref().map(bound).transpose()?,
             )?
         }
     };
-    query.clock = args.clock.parse()?;
-    query.metric = args.metric.parse()?;
+    query.clock = args.window.clock.parse()?;
+    query.metric = args.window.metric.parse()?;
     query.allocation = args.allocate.parse()?;
     query.filter = Filter::parse_all(args.filter.iter().map(String::as_str))?;
     if !args.by.is_empty() {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{CsvKind, ExchangeArgs, LookupArgs, OutputArgs, QuestionArgs, SourceArgs};
+use super::{CsvKind, ExchangeArgs, LookupArgs, OutputArgs, QuestionArgs, SourceArgs, WindowArgs};
 
 /// `billfold check-budget`.
 #[derive(Debug, Args)]
@@ -113,35 +113,8 @@ pub(crate) struct TagsArgs {
     #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Question")]
     pub(crate) timezone: String,
 
-    /// First instant that counts: a date, a month or a time
-    #[arg(long, value_name = "WHEN", help_heading = "Question")]
-    pub(crate) start: Option<String>,
-
-    /// First instant that no longer counts: a date, a month or a time
-    #[arg(long, value_name = "WHEN", help_heading = "Question")]
-    pub(crate) end: Option<String>,
-
-    /// Whole periods instead of --start and --end: 2024, 2024-Q1, 2024-03, 2024-W10, 2024-03-05..2024-03-07
-    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["start", "end"], help_heading = "Question")]
-    pub(crate) period: Option<String>,
-
-    /// Which period of a charge counts: charge (when it was incurred) or billing (when it was invoiced)
-    #[arg(
-        long,
-        value_name = "WORD",
-        default_value = "charge",
-        help_heading = "Question"
-    )]
-    pub(crate) clock: String,
-
-    /// Which cost is summed: effective, billed, list, contracted, or a cost column of the files
-    #[arg(
-        long,
-        value_name = "METRIC",
-        default_value = "effective",
-        help_heading = "Question"
-    )]
-    pub(crate) metric: String,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
 
     /// Which rows count, such as charge_category!=Tax (repeatable; see the reference)
     #[arg(long, value_name = "FILTER", help_heading = "Question")]
