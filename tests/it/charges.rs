@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use billfold_core::ErrorKind;
 use billfold_core::convert::Schema;
 use billfold_core::dataset::{Answered, Charges, Files, RunOptions};
 use billfold_core::engine::{ChargeRows, Facts, Receipt, write_csv};
@@ -255,13 +256,13 @@ fn scene(rows: &[Row]) -> Scene {
     }
 }
 
-fn store(scene: &Scene) -> std::sync::Arc<Store> {
+fn load(scene: &Scene) -> billfold_core::Result<std::sync::Arc<Store>> {
     let options = RunOptions {
         threads: Some(2),
         chunk_bytes: 700,
         ..RunOptions::default()
     };
-    Store::load(&scene.paths, options, StoreOptions::default()).unwrap()
+    Store::load(&scene.paths, options, StoreOptions::default())
 }
 
 fn money(totals: &Totals) -> String {
@@ -382,7 +383,15 @@ proptest! {
             .map(|row| Row { cost: if plain && row.cost.len() > 10 { "1.25".to_owned() } else { row.cost }, ..row })
             .collect();
         let scene = scene(&rows);
-        let store = store(&scene);
+        let store = match load(&scene) {
+            Ok(store) => store,
+            // The one thing that files answer and a store refuses: charges of one resource that need more than
+            // 38 digits together.
+            Err(error) => {
+                prop_assert!(!plain && matches!(error.kind(), ErrorKind::Overflow { .. }), "{}", error);
+                return Err(TestCaseError::reject("more than 38 digits"));
+            }
+        };
         prop_assert!(!plain || store.size().cube_bytes > 0);
         prop_assert_eq!(store.extent().unwrap(), scene.files.extent().unwrap());
         for query in queries {
