@@ -31,7 +31,7 @@
 //! #     cost.push(Amount::parse(text.as_bytes())?);
 //! # }
 //! # let batch = ChargeBatch::new(BatchParts {
-//! #     start: vec![0; 2],
+//! #     start: vec![0; 2].into(),
 //! #     end: None,
 //! #     cost: cost.finish()?,
 //! #     currency: constant("CNY", 2)?,

@@ -298,7 +298,7 @@ mod tests {
         let cost = crate::charge::batch::narrow_cost(vec![1i128], 0, None).unwrap();
         let currency = dictionary(vec![0], Arc::new(arrow::array::StringArray::from(vec!["USD"]))).unwrap();
         let batch = ChargeBatch::new(crate::charge::batch::BatchParts {
-            start: vec![0],
+            start: vec![0].into(),
             end: None,
             cost,
             currency,

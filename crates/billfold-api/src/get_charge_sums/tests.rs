@@ -60,8 +60,8 @@ impl Bill {
             });
         }
         let batch = ChargeBatch::new(BatchParts {
-            start: times("start"),
-            end: plan.hint.spans.then(|| times("end")),
+            start: times("start").into(),
+            end: plan.hint.spans.then(|| times("end").into()),
             cost: cost.finish().unwrap(),
             currency: text(schema::BILLING_CURRENCY),
             text: plan

@@ -182,9 +182,9 @@ pub fn time_type() -> DataType {
 #[derive(Debug)]
 pub struct BatchParts {
     /// Instants that the calendar looks at.
-    pub start: Vec<i64>,
+    pub start: ScalarBuffer<i64>,
     /// Ends of the charge periods, where asked for.
-    pub end: Option<Vec<i64>>,
+    pub end: Option<ScalarBuffer<i64>>,
     /// Decimal128 or Decimal256, null rows holding 0.
     pub cost: ArrayRef,
     /// Currency codes.
@@ -202,8 +202,8 @@ impl ChargeBatch {
     pub fn new(parts: BatchParts) -> Result<Self> {
         let bug =
             |e: arrow::error::ArrowError| Error::bug(format!("a batch does not fit the charge schema: {e}"));
-        let times = |values: Vec<i64>| -> ArrayRef {
-            Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+        let times = |values: ScalarBuffer<i64>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::new(values, None).with_timezone("UTC"))
         };
         if !matches!(
             parts.cost.data_type(),

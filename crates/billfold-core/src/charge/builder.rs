@@ -8,7 +8,7 @@ use arrow::datatypes::{Int32Type, i256};
 use super::batch::{narrow_cost, wide_cost};
 use super::intern::{Interner, ShortText};
 use crate::error::{Error, Result};
-use crate::money::{Amount, POW10, rescale};
+use crate::money::{Amount, POW10, POW10_SHORT, rescale};
 
 /// A text column: a code per row, each text once.
 #[derive(Debug)]
@@ -89,17 +89,6 @@ pub struct MoneyBuilder {
     /// Rows without a value.
     pub n_null: u64,
 }
-
-/// The powers of ten that 64 bits hold with a sign, up to 10¹⁵.
-const POW10_SHORT: [i64; 16] = {
-    let mut powers = [1; 16];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
 
 /// 38 digits: 10³⁸ − 1 is the largest.
 const fn fits(mantissa: i128) -> bool {

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::error::{Error, Result};
+use crate::slots::Slots;
 
 /// A text of at most fifteen bytes: its bytes, zeros behind them, and its length in the last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +38,44 @@ impl ShortText {
     }
 }
 
+/// The word of a text that is not short: no short text has a last byte above fifteen.
+const LONG: u128 = u128::MAX;
+
+/// Half a hash of a short text.
+#[inline]
+fn tag_of(word: u128, seed: u64) -> u32 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (low, high) = (word as u64, (word >> 64) as u64);
+    let wide = u128::from(low ^ seed).wrapping_mul(u128::from(high.rotate_left(29) ^ ODD));
+    (((wide >> 64) as u64 ^ wide as u64) >> 32) as u32
+}
+
+/// Whether two texts are equal; those of ordinary length without a call.
+#[inline]
+pub(crate) fn same_text(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    if a.len() <= 16
+        && let (Some(a_first), Some(a_last)) = (a.first_chunk::<8>(), a.last_chunk::<8>())
+        && let (Some(b_first), Some(b_last)) = (b.first_chunk::<8>(), b.last_chunk::<8>())
+    {
+        return a_first == b_first && a_last == b_last;
+    }
+    a == b
+}
+
 /// Distinct byte strings, numbered from 0 in the order in which they were met.
 #[derive(Debug)]
 pub struct Interner {
-    /// Codes of the strings that were not met as short ones.
+    /// Codes of the strings that are too long to be short ones.
     table: HashTable<i32>,
-    short: ShortTable,
+    /// Codes of the short ones.
+    short: Slots,
+    /// Per code, the short text; [`LONG`] for others.
+    words: Vec<u128>,
+    /// Not known outside the process, so that no bill can be written whose texts all collide.
+    seed: u64,
     hasher: RandomState,
     offsets: Vec<usize>,
     bytes: Vec<u8>,
@@ -53,7 +86,9 @@ impl Default for Interner {
         let hasher = RandomState::default();
         Interner {
             table: HashTable::new(),
-            short: ShortTable::new(hasher.hash_one(0_u8)),
+            short: Slots::default(),
+            words: Vec::new(),
+            seed: hasher.hash_one(0_u8),
             hasher,
             offsets: vec![0],
             bytes: Vec::new(),
@@ -80,8 +115,11 @@ impl Interner {
 
     /// The code of a string that is known already.
     pub fn find(&self, text: &[u8]) -> Option<i32> {
-        if let Some(short) = ShortText::of(text) {
-            return self.short.find(short);
+        if let Some(ShortText(word)) = ShortText::of(text) {
+            let found = self
+                .short
+                .find(tag_of(word, self.seed), |n| self.words[n as usize] == word);
+            return found.map(|code| code as i32);
         }
         let hash = self.hasher.hash_one(text);
         self.table.find(hash, |code| self.get(*code) == text).copied()
@@ -98,6 +136,7 @@ impl Interner {
             hasher,
             offsets,
             bytes,
+            words,
             ..
         } = self;
         let get = |code: i32| &bytes[offsets[code as usize]..offsets[code as usize + 1]];
@@ -108,19 +147,25 @@ impl Interner {
         table.insert_unique(hash, code, |code| hasher.hash_one(get(*code)));
         bytes.extend_from_slice(text);
         offsets.push(bytes.len());
+        words.push(LONG);
         code
     }
 
     /// The code of a string that is known as a word, too.
     #[inline]
     pub fn intern_short(&mut self, short: ShortText, text: &[u8]) -> i32 {
-        let next = (self.offsets.len() - 1) as i32;
-        let code = self.short.find_or_insert(short, next);
+        let Interner {
+            short: slots, words, ..
+        } = self;
+        let (ShortText(word), next) = (short, words.len() as u32);
+        slots.reserve(1);
+        let code = slots.find_or(tag_of(word, self.seed), |n| words[n as usize] == word, || next);
         if code == next {
+            words.push(word);
             self.bytes.extend_from_slice(text);
             self.offsets.push(self.bytes.len());
         }
-        code
+        code as i32
     }
 
     /// The strings as an Arrow array; `map` may replace a string by another.
@@ -151,110 +196,23 @@ impl Interner {
     }
 }
 
-/// Codes of short texts by open addressing: one cache line to find a text, no pointer to follow.
-#[derive(Debug)]
-struct ShortTable {
-    /// A power of two of them, at least half of them free.
-    slots: Vec<Slot>,
-    n: usize,
-    /// Not known outside the process, so that no bill can be written whose texts all collide.
-    seed: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    low: u64,
-    high: u64,
-    /// Negative where the slot is free.
-    code: i32,
-}
-
-impl Slot {
-    const FREE: Slot = Slot {
-        low: 0,
-        high: 0,
-        code: -1,
-    };
-}
-
-impl ShortTable {
-    fn new(seed: u64) -> Self {
-        ShortTable {
-            slots: Vec::new(),
-            n: 0,
-            seed,
-        }
-    }
-
-    /// The code of a text that is known already.
-    fn find(&self, text: ShortText) -> Option<i32> {
-        let (low, high) = (text.0 as u64, (text.0 >> 64) as u64);
-        let mask = self.slots.len().checked_sub(1)?;
-        let mut at = self.hash(low, high) & mask;
-        loop {
-            let slot = self.slots[at & mask];
-            if slot.code < 0 || (slot.low == low && slot.high == high) {
-                return (slot.code >= 0).then_some(slot.code);
-            }
-            at = at.wrapping_add(1);
-        }
-    }
-
-    /// The code of a text; `next` if it is new, from then on.
-    #[inline]
-    fn find_or_insert(&mut self, text: ShortText, next: i32) -> i32 {
-        if self.slots.len() <= 2 * self.n {
-            self.grow();
-        }
-        let (low, high) = (text.0 as u64, (text.0 >> 64) as u64);
-        let mask = self.slots.len() - 1;
-        let mut at = self.hash(low, high) & mask;
-        loop {
-            let slot = &mut self.slots[at & mask];
-            if slot.low == low && slot.high == high && slot.code >= 0 {
-                return slot.code;
-            }
-            if slot.code < 0 {
-                *slot = Slot {
-                    low,
-                    high,
-                    code: next,
-                };
-                self.n += 1;
-                return next;
-            }
-            at = at.wrapping_add(1);
-        }
-    }
-
-    #[inline]
-    fn hash(&self, low: u64, high: u64) -> usize {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let wide = u128::from(low ^ self.seed).wrapping_mul(u128::from(high.rotate_left(29) ^ ODD));
-        ((wide >> 64) as u64 ^ wide as u64) as usize
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let room = (self.slots.len() * 4).max(64);
-        let old = std::mem::replace(&mut self.slots, vec![Slot::FREE; room]);
-        let mask = room - 1;
-        for slot in old.into_iter().filter(|slot| slot.code >= 0) {
-            let mut at = self.hash(slot.low, slot.high) & mask;
-            while self.slots[at & mask].code >= 0 {
-                at = at.wrapping_add(1);
-            }
-            self.slots[at & mask] = slot;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn texts_are_the_same_where_their_bytes_are(a in "[ab]{0,20}", b in "[ab]{0,20}", at in 0_usize..20) {
+            prop_assert_eq!(same_text(a.as_bytes(), b.as_bytes()), a == b);
+            let mut other = a.clone().into_bytes();
+            prop_assert!(same_text(a.as_bytes(), &other));
+            if let Some(byte) = other.get_mut(at) {
+                *byte ^= 1;
+                prop_assert!(!same_text(a.as_bytes(), &other));
+            }
+        }
+
         #[test]
         fn equal_texts_have_one_number_and_unequal_ones_two(
             texts in proptest::collection::vec("[\\x00a-c]{0,20}", 0..300),

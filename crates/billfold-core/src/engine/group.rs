@@ -13,8 +13,8 @@ use arrow::datatypes::Int32Type;
 use foldhash::fast::RandomState;
 
 use super::gather::rank_names;
-use super::slots::Slots;
-use crate::charge::intern::Interner;
+use crate::charge::intern::{Interner, same_text};
+use crate::slots::Slots;
 
 const EMPTY: u32 = u32::MAX;
 /// A name of a dictionary that is to be looked up.
@@ -74,7 +74,7 @@ impl Names {
         let known = offsets.len() - 1;
         let code = slots.find_or(
             tag,
-            |code| &bytes[offsets[code as usize]..offsets[code as usize + 1]] == name,
+            |code| same_text(&bytes[offsets[code as usize]..offsets[code as usize + 1]], name),
             || known as u32,
         );
         if code as usize == known {
@@ -94,34 +94,54 @@ impl Names {
         let names: &StringArray = column.values().as_string();
         let keys = column.keys();
         // A dictionary may be longer than its batch; then only the names in use are looked up.
-        let mut map = match self.last.take() {
-            Some((values, map)) if Arc::ptr_eq(&values, column.values()) => map,
+        let (mut map, met) = match self.last.take() {
+            Some((values, map)) if Arc::ptr_eq(&values, column.values()) => (map, true),
             Some((_, mut map)) => {
                 map.clear();
                 map.resize(names.len(), EMPTY);
-                map
+                (map, false)
             }
-            None => vec![EMPTY; names.len()],
+            None => (vec![EMPTY; names.len()], false),
         };
         out.clear();
         out.reserve(keys.len());
+        // Of a dictionary that was met before, mostly all names are known.
+        if met && keys.null_count() == 0 {
+            let mut unknown = false;
+            out.extend(keys.values().iter().map(|key| {
+                let code = map[*key as usize];
+                unknown |= code == EMPTY;
+                code
+            }));
+            if !unknown {
+                self.last = Some((Arc::clone(column.values()), map));
+                return;
+            }
+            out.clear();
+        }
         let mut wanted = std::mem::take(&mut self.wanted);
         wanted.clear();
-        let mut want = |code: i32| {
-            let slot = &mut map[code as usize];
-            if *slot == EMPTY {
-                *slot = WANTED;
-                wanted.push(code as u32);
-            }
-        };
-        if keys.null_count() == 0 {
-            keys.values().iter().for_each(|code| want(*code));
+        if let ([slot], 1.., 0) = (map.as_slice(), keys.len(), keys.null_count()) {
+            wanted.extend((*slot == EMPTY).then_some(0));
         } else {
-            keys.iter().flatten().for_each(want);
+            let mut want = |code: i32| {
+                let slot = &mut map[code as usize];
+                if *slot == EMPTY {
+                    *slot = WANTED;
+                    wanted.push(code as u32);
+                }
+            };
+            if keys.null_count() == 0 {
+                keys.values().iter().for_each(|code| want(*code));
+            } else {
+                keys.iter().flatten().for_each(want);
+            }
         }
         self.look_up(names, &wanted, &mut map);
         self.wanted = wanted;
-        if keys.null_count() == 0 {
+        if let ([code], 0) = (map.as_slice(), keys.null_count()) {
+            out.resize(keys.len(), *code);
+        } else if keys.null_count() == 0 {
             out.extend(keys.values().iter().map(|code| map[*code as usize]));
         } else {
             let nothing = self.code("");
@@ -159,7 +179,7 @@ impl Names {
             }
             for (i, code) in block.iter().enumerate() {
                 let (name, (from, to)) = (text(*code), places[i]);
-                map[*code as usize] = if from <= to && self.bytes[from..to] == *name {
+                map[*code as usize] = if from <= to && same_text(&self.bytes[from..to], name) {
                     glances[i] as u32
                 } else {
                     self.code_of_tag(name, tags[i])
@@ -240,6 +260,18 @@ impl PeriodCodes {
             self.ordinals.push(ordinal);
         }
         self.table[slot]
+    }
+
+    /// The codes of a column of ordinals, in place of what `out` holds.
+    pub(crate) fn codes_of(&mut self, ordinals: impl IntoIterator<Item = i32>, out: &mut Vec<u32>) {
+        out.clear();
+        out.extend(ordinals.into_iter().map(|ordinal| {
+            let distance = i64::from(ordinal).wrapping_sub(self.base);
+            match self.table.get(distance as usize) {
+                Some(code) if *code != EMPTY => *code,
+                _ => self.code(i64::from(ordinal)),
+            }
+        }));
     }
 
     fn far_code(&mut self, ordinal: i64) -> u32 {

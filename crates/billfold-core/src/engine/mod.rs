@@ -14,7 +14,6 @@ pub mod plan;
 pub mod receipt;
 pub mod rows;
 pub(crate) mod select;
-mod slots;
 pub mod spill;
 pub mod sums;
 pub mod tags;

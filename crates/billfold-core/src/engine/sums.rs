@@ -138,11 +138,16 @@ impl Codes {
 
 /// Someone who keeps more of each group than its cost.
 pub(super) trait Watch {
+    /// Whether it listens at all.
+    const HEARS: bool = true;
+
     /// Hears of contributions after their groups have a number below `n_groups`.
     fn hear(&mut self, contributions: &Contributions<'_>, n_groups: usize) -> Result<()>;
 }
 
 impl Watch for () {
+    const HEARS: bool = false;
+
     fn hear(&mut self, _: &Contributions<'_>, _: usize) -> Result<()> {
         Ok(())
     }
@@ -228,6 +233,15 @@ impl Sums {
         let kept = filter_rows(&plan, batch);
         let unbounded = window == Window::ALL;
         let whole = kept.is_none() && unbounded && plan.query.allocation == Allocation::Start;
+        if whole
+            && !W::HEARS
+            && plan.query.granularity == Granularity::Total
+            && plan.dimensions.is_empty()
+            && batch.currency().values().len() == 1
+            && let Some(currency) = scratch.currency.first()
+        {
+            return self.add_to_one(batch, *currency);
+        }
         let mut split = Split::default();
         if !whole {
             scratch.rows.clear();
@@ -330,6 +344,25 @@ impl Sums {
             self.add_split(batch, &split, scratch, watch)?;
         }
         Ok(())
+    }
+
+    /// Adds a batch whose charges all count to the same group.
+    fn add_to_one(&mut self, batch: &ChargeBatch, currency: u32) -> Result<()> {
+        let mut group = [currency];
+        let period = self.periods.code(0);
+        self.steps[0].combine(&mut group, &[period], self.currencies.len(), self.periods.len());
+        self.grow_groups();
+        let [group] = group;
+        self.n_used += batch.len() as u64;
+        self.charges[group as usize] += batch.len() as u64;
+        match batch.cost() {
+            MoneyColumn::Narrow { mantissas, scale } => self.costs.add_run(group, mantissas, scale),
+            MoneyColumn::Wide { mantissas, scale } => {
+                self.costs
+                    .add_wide(&vec![group; mantissas.len()], mantissas, scale)
+            }
+        }
+        .map_err(|o| self.group_overflow(o))
     }
 
     /// Puts a charge whole into its one period, or splits it over periods and the window by time.
@@ -498,25 +531,12 @@ impl Sums {
             (None, Some(rows)) => groups.extend(rows.iter().map(|r| currency[*r as usize])),
             (None, None) => groups.extend_from_slice(currency),
         }
-        codes.clear();
         match &exploded {
-            Some((_, contributions, _)) => codes.extend(
-                contributions
-                    .iter()
-                    .map(|c| self.periods.code(i64::from(ordinals[*c as usize]))),
-            ),
-            None => {
-                // Neighbouring charges mostly share their period.
-                let mut last: Option<(i32, u32)> = None;
-                for ordinal in ordinals {
-                    let code = match last {
-                        Some((same, code)) if same == *ordinal => code,
-                        _ => self.periods.code(i64::from(*ordinal)),
-                    };
-                    last = Some((*ordinal, code));
-                    codes.push(code);
-                }
+            Some((_, contributions, _)) => {
+                let ordinals = contributions.iter().map(|c| ordinals[*c as usize]);
+                self.periods.codes_of(ordinals, codes);
             }
+            None => self.periods.codes_of(ordinals.iter().copied(), codes),
         }
         self.steps[0].combine(groups, codes, self.currencies.len(), self.periods.len());
 

@@ -1,14 +1,14 @@
 //! One file as a bill: what it is, how its columns are meant, and its chunks on the way to batches.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
 use crate::charge::schema::{self, CHARGE_PERIOD_END, CHARGE_TIME, ColumnKind, EFFECTIVE_COST};
 use crate::error::{Error, Result};
 use crate::ingest::cells::CellVisitor;
-use crate::ingest::csv::RecordIndex;
+use crate::ingest::csv::{Columns, RecordIndex};
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
 use crate::ingest::decode::{Decode, Decoded};
 use crate::ingest::formats::{self, Binding, Format, Headers, list_parts, recognise, unknown_format};
@@ -386,8 +386,10 @@ impl Bill {
         match (&task.kind, &self.carrier) {
             (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
                 let (mut decoded, n_lines, n_blank) = {
-                    let columns = shape.columns(&plan.decode.columns());
-                    shape.visit(chunk, &mut worker.index, columns, Decode(&plan.decode))?
+                    let columns = plan
+                        .csv_columns
+                        .get_or_init(|| shape.columns(&plan.decode.columns()));
+                    shape.visit(chunk, &mut worker.index, columns.clone(), Decode(&plan.decode))?
                 };
                 decoded.counts.blank = n_blank;
                 report.place.lines = Lines::Count(n_lines);
@@ -513,6 +515,8 @@ pub struct BillPlan {
     decode: DecodePlan,
     window: crate::time::Window,
     spans: bool,
+    /// Which field ends of a CSV record are kept; the same for all chunks.
+    csv_columns: OnceLock<Columns>,
 }
 
 impl BillPlan {
@@ -523,6 +527,7 @@ impl BillPlan {
     /// Brings columns beside the plan.
     pub(crate) fn add_columns(&mut self, columns: &[usize]) {
         self.decode.also.extend(columns);
+        self.csv_columns = OnceLock::new();
     }
 
     /// Lays a hint over a bill.
@@ -538,6 +543,7 @@ impl BillPlan {
             decode,
             window: hint.window,
             spans: hint.spans,
+            csv_columns: OnceLock::new(),
         }))
     }
 }

@@ -54,8 +54,14 @@ pub(crate) trait Cells {
         None
     }
 
-    /// The column's instants, where the carrier has them typed, every row has one, and all are possible.
+    /// The column's instants, where that is known to be all there is to read: every row has one, in one shape
+    /// that no rule of a format changes, and all are possible.
     fn sound_instants(&self, _column: usize) -> Option<ScalarBuffer<i64>> {
+        None
+    }
+
+    /// The text of the column's cells, where it is known that all rows have the same.
+    fn same_text(&self, _column: usize) -> Option<&[u8]> {
         None
     }
 

@@ -2,6 +2,10 @@
 
 use std::io::{Cursor, Read};
 
+use arrow::array::ArrayRef;
+use arrow::buffer::ScalarBuffer;
+
+use crate::charge::batch::narrow_cost;
 use crate::error::{Error, Result};
 use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::csv::{
@@ -157,7 +161,7 @@ impl CsvShape {
         visitor: V,
     ) -> Result<(V::Out, u64, u64)> {
         let n_columns = self.headers.len();
-        let records = index.index(&chunk.bytes, self.dialect, columns)?;
+        let records = index.index_chunk(chunk, self.dialect, columns);
         let mut judged = Judged::new(records.len());
         if !records.all_regular() {
             for row in 0..records.len() {
@@ -322,6 +326,20 @@ impl Cells for CsvCells<'_> {
                 f(row, CellText::alone(self.cell(row, column, &mut scratch)));
             }
         }
+    }
+
+    fn sound_instants(&self, column: usize) -> Option<ScalarBuffer<i64>> {
+        self.records.zulu_instants(column).map(ScalarBuffer::from)
+    }
+
+    fn cost_column(&self, column: usize) -> Option<ArrayRef> {
+        let (amounts, decimals) = self.records.short_amounts(column)?;
+        narrow_cost(amounts, decimals, None).ok()
+    }
+
+    fn same_text(&self, column: usize) -> Option<&[u8]> {
+        let text = self.records.same_text(column)?;
+        (!text.contains(&b'"')).then_some(text)
     }
 
     fn lines_before(&self, row: usize) -> Option<u64> {

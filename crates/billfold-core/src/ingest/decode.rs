@@ -5,6 +5,7 @@
 //! period, currency, cost), so which fault a row shows does not depend on the question.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, MapArray};
+use arrow::buffer::ScalarBuffer;
 
 use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TextBuilder, constant};
@@ -56,11 +57,11 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
             cells,
             plan,
             column,
-            Some((&charge_start, &mut counts.end_absent)),
+            Some((&charge_start[..], &mut counts.end_absent)),
             &mut judged,
         ),
         None => match plan.lasts {
-            Some(calendar) if plan.keep_end => lasting(&charge_start, calendar, &judged),
+            Some(calendar) if plan.keep_end => lasting(&charge_start, calendar, &judged).into(),
             _ => charge_start.clone(),
         },
     };
@@ -129,18 +130,19 @@ fn times<C: Cells>(
     column: usize,
     starts: Option<(&[i64], &mut u64)>,
     judged: &mut Judged,
-) -> Vec<i64> {
+) -> ScalarBuffer<i64> {
     if judged.is_clean()
         && let Some(sound) = cells.sound_instants(column)
     {
         let fits = match &starts {
             None => true,
             Some((starts, _)) => {
-                plan.rules.ends_are_exclusive() && sound.iter().zip(*starts).all(|(end, start)| start <= end)
+                let early = |early, (end, start)| early | (end < start);
+                plan.rules.ends_are_exclusive() && !sound.iter().zip(*starts).fold(false, early)
             }
         };
         if fits {
-            return sound.to_vec();
+            return sound;
         }
     }
     let mut times = Times {
@@ -161,7 +163,7 @@ fn times<C: Cells>(
                 instant => times.put(row, Ok(instant)),
             }
         }
-        return times.out;
+        return times.out.into();
     }
     // Neighbouring rows mostly share their period.
     let mut last: Option<(Vec<u8>, Option<i64>)> = None;
@@ -184,7 +186,7 @@ fn times<C: Cells>(
         };
         times.put(row, read);
     });
-    times.out
+    times.out.into()
 }
 
 /// A column of instants on its way.
@@ -428,6 +430,14 @@ pub(crate) fn currencies<C: Cells>(
         && let Some(known) = typed_currencies(cells, plan, column)
     {
         return known;
+    }
+    if judged.is_clean()
+        && let Some(text) = cells.same_text(column)
+        && !is_null(plan, text)
+        && let Some(currency) = plan.rules.currency(plan.rules.typed(text))
+        && currency != Currency::UNKNOWN
+    {
+        return constant(currency.as_str(), n_rows);
     }
     let mut scratch = Vec::new();
     let mut builder = TextBuilder::with_capacity(n_rows);

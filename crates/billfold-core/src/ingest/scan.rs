@@ -357,17 +357,21 @@ fn batch_totals(batch: &ChargeBatch) -> Result<Totals> {
                         .ok_or_else(overflow)?;
                     sum.add(&part).map_err(|_| overflow())
                 };
-                for (mantissa, c) in mantissas.iter().zip(codes) {
-                    if *c != code {
-                        continue;
-                    }
-                    run = match run.checked_add(*mantissa) {
+                let mut add = |mantissa: i128| {
+                    run = match run.checked_add(mantissa) {
                         Some(next) => next,
                         None => {
                             fold(&mut sum, run)?;
-                            *mantissa
+                            mantissa
                         }
                     };
+                    Ok::<(), Error>(())
+                };
+                if names.len() == 1 {
+                    mantissas.iter().try_for_each(|mantissa| add(*mantissa))?;
+                } else {
+                    let own = mantissas.iter().zip(codes).filter(|(_, c)| **c == code);
+                    own.map(|(mantissa, _)| *mantissa).try_for_each(add)?;
                 }
                 fold(&mut sum, run)?;
                 sum

@@ -30,6 +30,17 @@ pub const POW10: [i128; 39] = {
     powers
 };
 
+/// The powers of ten that 64 bits hold with a sign, up to 10¹⁵.
+pub const POW10_SHORT: [i64; 16] = {
+    let mut powers = [1; 16];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 /// An exact decimal number, `mantissa × 10^-scale`, of at most 38 digits and 38 decimals.
 ///
 /// Equality, order and hash are by value: `1.10` equals `1.1`. The scale as written is kept because the

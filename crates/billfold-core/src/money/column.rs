@@ -123,6 +123,26 @@ impl SumColumn {
         Ok(())
     }
 
+    /// Adds a money column of a batch into one group.
+    ///
+    /// Units, nulls and errors as for [`add_narrow`](SumColumn::add_narrow).
+    ///
+    /// # Panics
+    /// When the group is not below `self.len()`.
+    pub fn add_run(&mut self, group: u32, mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
+        let mut run = 0_i128;
+        for mantissa in mantissas {
+            run = match run.checked_add(*mantissa) {
+                Some(sum) => sum,
+                None => {
+                    self.add_narrow(&[group], &[run], scale)?;
+                    *mantissa
+                }
+            };
+        }
+        self.add_narrow(&[group], &[run], scale)
+    }
+
     /// Adds a column of 256-bit amounts into its groups. The column goes over to 256 bits.
     ///
     /// Units, shapes, nulls, errors and panics as for [`add_narrow`](SumColumn::add_narrow).

@@ -18,7 +18,7 @@ mod rounding;
 mod sum;
 mod totals;
 
-pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, rescale};
+pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, POW10_SHORT, rescale};
 pub use apportion::{apportion, compare_with_part, percent_of};
 pub use column::{GroupOverflow, SumColumn};
 pub use currency::Currency;

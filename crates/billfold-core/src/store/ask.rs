@@ -709,8 +709,8 @@ impl Scan<'_> {
         };
         let currency = &profiles.currency;
         let parts = BatchParts {
-            start,
-            end,
+            start: start.into(),
+            end: end.map(Into::into),
             cost: money(self.cost, &runs, n)?,
             currency: dictionary(
                 codes(&|profile| currency.codes.get(profile)),

@@ -8,13 +8,15 @@
     reason = "a function compiled for AVX2 may be called only where AVX2 was detected"
 )]
 
+use std::ops::Range;
+
 use std::arch::x86_64::{
     __m256i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm256_cmpeq_epi8,
-    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8, _pdep_u64,
+    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _pdep_u64,
 };
 
-use super::chunker::BorderScan;
 use super::fill::Fill;
+use super::marks::{Marker, Marks};
 use super::mask::{BLOCK, Block};
 
 /// Whether this machine can run the functions below.
@@ -52,6 +54,18 @@ impl Block for Wide {
     }
 
     #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { or(self, other) }
+    }
+
+    #[inline(always)]
+    fn beyond_ascii(self) -> bool {
+        // SAFETY: as above.
+        unsafe { beyond_ascii(self) }
+    }
+
+    #[inline(always)]
     fn pick(picks: u64, mask: u64) -> u64 {
         // SAFETY: as above.
         unsafe { pick(picks, mask) }
@@ -86,6 +100,21 @@ fn eq(block: Wide, byte: u8) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
+#[inline]
+#[target_feature(enable = "avx2")]
+fn or(a: Wide, b: Wide) -> Wide {
+    Wide {
+        low: _mm256_or_si256(a.low, b.low),
+        high: _mm256_or_si256(a.high, b.high),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn beyond_ascii(block: Wide) -> bool {
+    _mm256_movemask_epi8(_mm256_or_si256(block.low, block.high)) != 0
+}
+
 /// Bits are deposited one after the other at the places of the set bits of the mask.
 #[inline]
 #[target_feature(enable = "bmi2")]
@@ -101,35 +130,35 @@ fn prefix_xor(x: u64) -> u64 {
     _mm_cvtsi128_si64(product) as u64
 }
 
-/// [`Fill::by_blocks`], where [`detected`] said yes.
-pub(super) fn by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
+/// [`Marker::run`], where [`detected`] said yes.
+pub(super) fn mark(marker: &mut Marker, marks: &mut Marks, bytes: &[u8], blocks: Range<usize>) -> bool {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
-    fn compiled<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
-        fill.by_blocks_of::<Wide, QUOTES>()
+    fn compiled(marker: &mut Marker, marks: &mut Marks, bytes: &[u8], blocks: Range<usize>) -> bool {
+        marker.run_of::<Wide>(marks, bytes, blocks)
     }
     debug_assert!(detected());
     // SAFETY: the only caller asks `detected()` first.
-    unsafe { compiled::<QUOTES>(fill) }
+    unsafe { compiled(marker, marks, bytes, blocks) }
 }
 
-/// [`Fill::some_by_blocks`], where [`detected`] said yes.
-pub(super) fn some_by_blocks<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
+/// [`Fill::all_ends_of`], where [`detected`] said yes.
+pub(super) fn all_ends(fill: &mut Fill<'_>, marks: &Marks) {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
-    fn compiled<const QUOTES: bool>(fill: &mut Fill<'_>) -> Option<bool> {
-        fill.some_by_blocks_of::<Wide, QUOTES>()
+    fn compiled(fill: &mut Fill<'_>, marks: &Marks) {
+        fill.all_ends_of::<Wide>(marks);
     }
     debug_assert!(detected());
     // SAFETY: the only caller asks `detected()` first.
-    unsafe { compiled::<QUOTES>(fill) }
+    unsafe { compiled(fill, marks) }
 }
 
-/// [`BorderScan::blocks_of`], where [`detected`] said yes.
-pub(super) fn border_blocks<const BORDERS: bool>(scan: &mut BorderScan, bytes: &[u8], at: usize) {
+/// [`Fill::some_ends_of`], where [`detected`] said yes.
+pub(super) fn some_ends(fill: &mut Fill<'_>, marks: &Marks) {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
-    fn compiled<const BORDERS: bool>(scan: &mut BorderScan, bytes: &[u8], at: usize) {
-        scan.blocks_of::<Wide, BORDERS>(bytes, at);
+    fn compiled(fill: &mut Fill<'_>, marks: &Marks) {
+        fill.some_ends_of::<Wide>(marks);
     }
     debug_assert!(detected());
     // SAFETY: the only caller asks `detected()` first.
-    unsafe { compiled::<BORDERS>(scan, bytes, at) }
+    unsafe { compiled(fill, marks) }
 }

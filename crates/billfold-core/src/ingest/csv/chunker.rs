@@ -1,12 +1,14 @@
 //! Cuts a stream into chunks that begin and end at true record borders.
 //!
-//! One pass that only follows quotes: this is the sequential part of reading a CSV file, so it does not
-//! look for fields. Where a chunk ends depends on the bytes and the chunk size alone, not on how the
-//! bytes arrive, and it is exact for malformed input too.
+//! One pass that follows quotes and marks where fields end: the sequential part of reading a CSV file.
+//! Input that breaks a quoting rule gets no marks; there a slower pass finds the borders. Where a chunk ends
+//! depends on the bytes and the chunk size alone, not on how the bytes arrive, and it is exact for malformed
+//! input too.
 
 use std::io::Read;
 
-use super::mask::{BLOCK, Block, Portable, below};
+use super::marks::{Counts, Marker, Marks};
+use super::mask::BLOCK;
 use super::{Dialect, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{Feed, MAX_CHUNK};
@@ -22,15 +24,15 @@ pub struct Chunk {
     pub first_line: u64,
     /// Offset of the first byte in the stream; a byte order mark counts.
     pub byte_offset: u64,
+    /// Where fields end; None where the bytes break a quoting rule.
+    pub(super) marks: Option<Marks>,
 }
 
 /// A stream on its way into [`Chunk`]s. One per file or file member.
 #[derive(Debug)]
 pub struct Chunker {
     feed: Feed,
-    scan: BorderScan,
-    /// Bytes of the feed that the scan has seen.
-    n_scanned: usize,
+    scan: Scan,
     chunk_size: usize,
     max_record: usize,
     next_index: u64,
@@ -50,8 +52,7 @@ impl Chunker {
         let chunk_size = chunk_size.clamp(1, MAX_CHUNK / 2);
         Chunker {
             feed: Feed::new(),
-            scan: BorderScan::new(dialect),
-            n_scanned: 0,
+            scan: Scan::new(dialect),
             chunk_size,
             max_record: max_record.clamp(chunk_size.max(4), MAX_CHUNK / 2),
             next_index: 0,
@@ -73,30 +74,32 @@ impl Chunker {
     pub fn next_chunk(&mut self, input: &mut dyn Read) -> Result<Option<Chunk>> {
         loop {
             self.feed.more(input, self.chunk_size)?;
+            let at_end = self.feed.at_end();
             let bytes = self.feed.bytes();
-            self.scan.advance(bytes, self.n_scanned, self.max_record);
-            self.n_scanned = bytes.len();
+            self.scan.advance(bytes, at_end);
+            let last_border = self.scan.last_border(bytes);
             // Only the last border is looked for in what a single record may fill.
             let first_end = if bytes.len() <= self.max_record {
                 0
-            } else if self.scan.first_border > 0 {
-                self.scan.first_border
             } else {
-                bytes.len()
+                match self.scan.first_border(bytes) {
+                    0 => bytes.len(),
+                    border => border,
+                }
             };
-            let rest = bytes.len() - self.scan.last_border;
+            let rest = bytes.len() - last_border;
             if first_end > self.max_record {
                 return Err(self.record_too_long(0));
             }
-            if self.feed.at_end() {
+            if at_end {
                 if rest > self.max_record {
-                    return Err(self.record_too_long(self.scan.last_border));
+                    return Err(self.record_too_long(last_border));
                 }
                 let cut = bytes.len();
                 return Ok(if cut == 0 { None } else { Some(self.cut(cut)) });
             }
-            if self.scan.last_border > 0 {
-                return Ok(Some(self.cut(self.scan.last_border)));
+            if last_border > 0 {
+                return Ok(Some(self.cut(last_border)));
             }
         }
     }
@@ -104,14 +107,14 @@ impl Chunker {
     /// Gives the buffer of a chunk back, so that the next one need not be allocated.
     pub fn recycle(&mut self, chunk: Chunk) {
         self.feed.recycle(chunk.bytes);
+        self.scan.spare = self.scan.spare.take().or(chunk.marks);
     }
 
     fn cut(&mut self, at: usize) -> Chunk {
         let (first_line, byte_offset) = (self.feed.line(), self.feed.byte_offset());
-        let bytes = self.feed.cut(at, self.counts_lines.then_some(self.scan.newline));
-        self.scan.first_border = 0;
-        self.scan.last_border = 0;
-        self.n_scanned -= at;
+        let marks = self.scan.cut(self.feed.bytes(), at);
+        let newline = self.scan.dialect.newline();
+        let bytes = self.feed.cut(at, self.counts_lines.then_some(newline));
         let index = self.next_index;
         self.next_index += 1;
         Chunk {
@@ -119,6 +122,7 @@ impl Chunker {
             index,
             first_line,
             byte_offset,
+            marks,
         }
     }
 
@@ -128,8 +132,8 @@ impl Chunker {
             "limit.record",
             format!("a record is longer than the limit of {} bytes", self.max_record),
         )
-        .at(self.feed.place(at, self.scan.newline));
-        if self.scan.inside {
+        .at(self.feed.place(at, self.scan.dialect.newline()));
+        if self.scan.is_inside() {
             error.hint("a quote that is never closed makes one record of all that follows")
         } else {
             error
@@ -137,18 +141,113 @@ impl Chunker {
     }
 }
 
-/// Bytes at the end of a chunk in which its last border is looked for first.
-const TAIL: usize = 16 << 10;
+/// Finds the borders of the records in the bytes of a feed, which always begin at one.
+#[derive(Debug)]
+struct Scan {
+    dialect: Dialect,
+    marks: Marks,
+    /// Blocks that need not be marked again, and the state behind them.
+    n_blocks: usize,
+    marker: Marker,
+    counts: Counts,
+    /// The state behind all bytes.
+    is_inside: bool,
+    /// What finds the borders where a quoting rule was broken since the last cut.
+    by_letter: Option<BorderScan>,
+    /// Memory that came back.
+    spare: Option<Marks>,
+}
 
-/// Follows the quotes of a stream, and remembers the first and last record border since the last cut.
+impl Scan {
+    fn new(dialect: Dialect) -> Self {
+        Scan {
+            dialect,
+            marks: Marks::default(),
+            n_blocks: 0,
+            marker: Marker::new(dialect),
+            counts: Counts::default(),
+            is_inside: false,
+            by_letter: None,
+            spare: None,
+        }
+    }
+
+    /// Scans what has come since the last call.
+    fn advance(&mut self, bytes: &[u8], at_end: bool) {
+        if self.by_letter.is_none() && !self.mark(bytes, at_end) {
+            self.by_letter = Some(BorderScan::new(self.dialect));
+        }
+        if let Some(scan) = &mut self.by_letter {
+            scan.advance(bytes);
+            self.is_inside = scan.inside;
+        }
+    }
+
+    /// Marks what has come; says whether the quoting rules are kept so far, and to the end at the end.
+    fn mark(&mut self, bytes: &[u8], at_end: bool) -> bool {
+        // The last block is marked again with the bytes that follow it: they decide what stands in it.
+        let n_whole = bytes.len().saturating_sub(1) / BLOCK;
+        self.marks.ends.truncate(self.n_blocks);
+        self.marks.counts = self.counts;
+        if !self.marker.run(&mut self.marks, bytes, self.n_blocks..n_whole) {
+            return false;
+        }
+        self.n_blocks = n_whole;
+        self.counts = self.marks.counts;
+        let mut ahead = self.marker.clone();
+        let sound = ahead.run(&mut self.marks, bytes, n_whole..bytes.len().div_ceil(BLOCK));
+        self.is_inside = ahead.is_inside();
+        sound && !(at_end && self.is_inside)
+    }
+
+    /// Whether the bytes end inside quotes.
+    fn is_inside(&self) -> bool {
+        self.is_inside
+    }
+
+    /// Offset after the first line end outside quotes; 0 is none.
+    fn first_border(&self, bytes: &[u8]) -> usize {
+        match &self.by_letter {
+            Some(scan) => scan.first_border,
+            None => self.marks.first_border(bytes, self.dialect.newline()),
+        }
+    }
+
+    /// Offset after the last line end outside quotes; 0 is none.
+    fn last_border(&self, bytes: &[u8]) -> usize {
+        match &self.by_letter {
+            Some(scan) => scan.last_border,
+            None => self.marks.last_border(bytes, self.dialect.newline()),
+        }
+    }
+
+    /// The marks of the bytes before `at`, a border, behind which all begins anew.
+    fn cut(&mut self, bytes: &[u8], at: usize) -> Option<Marks> {
+        let mut next = self.spare.take().unwrap_or_default();
+        next.clear();
+        let mut marks = std::mem::replace(&mut self.marks, next);
+        self.n_blocks = 0;
+        self.marker = Marker::new(self.dialect);
+        self.counts = Counts::default();
+        if self.by_letter.take().is_some() {
+            self.spare = Some(marks);
+            return None;
+        }
+        marks.cut(at, bytes, self.dialect.newline());
+        Some(marks)
+    }
+}
+
+/// Follows the quotes letter by letter, and remembers the first and last record border.
 ///
 /// Outside quotes the part that a quote plays is known from the byte before it alone: at the start of a
-/// field it opens, after a closing quote it makes that one half of `""`, anywhere else it is text. So the
-/// state that crosses a block is three bits, and needs no look ahead.
-#[derive(Debug, Clone)]
-pub(super) struct BorderScan {
+/// field it opens, after a closing quote it makes that one half of `""`, anywhere else it is text.
+#[derive(Debug)]
+struct BorderScan {
     delimiter: u8,
     newline: u8,
+    /// Bytes seen so far.
+    n_seen: usize,
     /// The next byte stands inside quotes.
     inside: bool,
     /// The last byte was a quote that closed.
@@ -166,6 +265,7 @@ impl BorderScan {
         BorderScan {
             delimiter: dialect.delimiter,
             newline: dialect.newline(),
+            n_seen: 0,
             inside: false,
             closed: false,
             field_start: true,
@@ -174,108 +274,14 @@ impl BorderScan {
         }
     }
 
-    /// Scans `bytes[from..]`; everything before was scanned already.
-    ///
-    /// Unless there is more than `max_record` of them, the first border may be any border.
-    fn advance(&mut self, bytes: &[u8], from: usize, max_record: usize) {
-        let mut at = from;
-        if !self.inside {
-            // Most exports quote nothing: then two searches replace the whole pass.
-            let quote = memchr::memchr(QUOTE, &bytes[at..]).map_or(bytes.len(), |n| at + n);
-            self.plain(&bytes[at..quote], at);
-            at = quote;
+    /// Scans what of `bytes` is new.
+    fn advance(&mut self, bytes: &[u8]) {
+        for (at, &byte) in bytes.iter().enumerate().skip(self.n_seen) {
+            self.step(byte, at);
         }
-        // The last border stands near the end; up to there it is enough to follow the quotes.
-        let tail = bytes.len().saturating_sub(TAIL) / BLOCK * BLOCK;
-        if bytes.len() <= max_record && tail > at {
-            let before = self.clone();
-            self.run::<false>(&bytes[..tail], at);
-            self.run::<true>(bytes, tail);
-            if self.last_border >= tail {
-                return;
-            }
-            *self = before;
-        }
-        self.run::<true>(bytes, at);
+        self.n_seen = bytes.len();
     }
 
-    /// Scans `bytes[at..]` by the best means of this machine.
-    fn run<const BORDERS: bool>(&mut self, bytes: &[u8], at: usize) {
-        #[cfg(target_arch = "x86_64")]
-        if super::avx2::detected() {
-            super::avx2::border_blocks::<BORDERS>(self, bytes, at);
-            return;
-        }
-        self.blocks_of::<Portable, BORDERS>(bytes, at);
-    }
-
-    /// Scans `bytes[at..]` block by block.
-    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
-    #[inline(always)]
-    pub(super) fn blocks_of<B: Block, const BORDERS: bool>(&mut self, bytes: &[u8], mut at: usize) {
-        let (blocks, tail) = bytes[at..].as_chunks::<BLOCK>();
-        for block in blocks {
-            let loaded = B::new(block);
-            if BORDERS || loaded.eq(QUOTE) != 0 {
-                self.block::<B, BORDERS>(loaded, block, at);
-            } else {
-                self.ended(block[BLOCK - 1]);
-            }
-            at += BLOCK;
-        }
-        if !tail.is_empty() {
-            self.block::<B, BORDERS>(B::partial(tail), tail, at);
-        }
-    }
-
-    /// A stretch outside quotes that has no quote.
-    fn plain(&mut self, stretch: &[u8], base: usize) {
-        let Some(&last) = stretch.last() else { return };
-        if let Some(end) = memchr::memrchr(self.newline, stretch) {
-            if self.first_border == 0 {
-                let first = memchr::memchr(self.newline, stretch).unwrap_or(end);
-                self.first_border = base + first + 1;
-            }
-            self.last_border = base + end + 1;
-        }
-        self.ended_outside(last);
-    }
-
-    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
-    #[inline(always)]
-    fn block<B: Block, const BORDERS: bool>(&mut self, block: B, bytes: &[u8], base: usize) {
-        let valid = below(bytes.len());
-        let Some(&last) = bytes.last() else { return };
-        let quotes = block.eq(QUOTE) & valid;
-        if quotes == 0 {
-            if BORDERS && !self.inside {
-                self.borders(block.eq(self.newline) & valid, base);
-            }
-            self.ended(last);
-            return;
-        }
-        let newlines = block.eq(self.newline) & valid;
-        let starts = newlines | block.eq(self.delimiter) & valid;
-        let inside = B::prefix_xor(quotes) ^ if self.inside { !0 } else { 0 };
-        // Parity is the truth as long as every quote that it takes for an opening one may open: at the
-        // start of a field, or behind a quote, which then is the first half of `""`.
-        let may_open = (starts | quotes) << 1 | u64::from(self.field_start | self.closed);
-        if quotes & inside & !may_open != 0 {
-            for (offset, &byte) in bytes.iter().enumerate() {
-                self.step(byte, base + offset);
-            }
-            return;
-        }
-        if BORDERS {
-            self.borders(newlines & !inside, base);
-        }
-        let last_bit = 1 << (bytes.len() - 1);
-        self.inside = inside & last_bit != 0;
-        self.closed = last == QUOTE && !self.inside;
-        self.field_start = starts & !inside & last_bit != 0;
-    }
-
-    /// The rule itself, for blocks in which quotes stand where they should not.
     fn step(&mut self, byte: u8, at: usize) {
         if self.inside {
             self.closed = byte == QUOTE;
@@ -286,30 +292,14 @@ impl BorderScan {
             self.closed = false;
             self.field_start = false;
         } else {
-            self.ended_outside(byte);
-            self.borders(u64::from(byte == self.newline), at);
-        }
-    }
-
-    /// What a stretch without quotes whose last byte is `last` leaves behind.
-    #[inline]
-    fn ended(&mut self, last: u8) {
-        self.closed = false;
-        self.field_start = !self.inside && (last == self.delimiter || last == self.newline);
-    }
-
-    fn ended_outside(&mut self, last: u8) {
-        self.closed = false;
-        self.field_start = last == self.delimiter || last == self.newline;
-    }
-
-    #[inline]
-    fn borders(&mut self, newlines: u64, base: usize) {
-        if newlines != 0 {
-            if self.first_border == 0 {
-                self.first_border = base + newlines.trailing_zeros() as usize + 1;
+            self.closed = false;
+            self.field_start = byte == self.delimiter || byte == self.newline;
+            if byte == self.newline {
+                self.last_border = at + 1;
+                if self.first_border == 0 {
+                    self.first_border = at + 1;
+                }
             }
-            self.last_border = base + BLOCK - newlines.leading_zeros() as usize;
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Fills the index of one chunk, by masks where the input keeps the quoting rules, else by `scalar`.
+//! Fills the index of one chunk, by its marks where the input keeps the quoting rules, else by `scalar`.
 //!
-//! The hot loop of CSV reading: a block of 64 bytes becomes a few bit masks, and the set bits offsets.
+//! A hot loop of CSV reading: set bits become offsets.
 
-use super::mask::{BLOCK, Block, Portable, below};
+use super::Dialect;
+use super::marks::Marks;
+use super::mask::{BLOCK, Block, Portable};
 use super::records::{Entry, Fault, MALFORMED, RecordIndex, Records};
 use super::scalar::{self, Event};
-use super::{Dialect, QUOTE};
 use crate::ingest::feed::count_lines;
 
 /// An index being filled.
@@ -58,137 +59,117 @@ impl<'a> Fill<'a> {
         self.even = false;
     }
 
-    /// Indexes by masks. Says whether all bytes are ASCII, or None where a quoting rule is broken.
-    pub(super) fn by_blocks<const QUOTES: bool>(&mut self) -> Option<bool> {
-        #[cfg(target_arch = "x86_64")]
-        if super::avx2::detected() {
-            return super::avx2::by_blocks::<QUOTES>(self);
-        }
-        self.by_blocks_of::<Portable, QUOTES>()
-    }
-
-    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
-    #[inline(always)]
-    pub(super) fn by_blocks_of<B: Block, const QUOTES: bool>(&mut self) -> Option<bool> {
-        let bytes = self.bytes;
-        // Moved out for the loop, so that its length and place stay in registers.
-        let mut ends = Offsets {
-            room: std::mem::take(&mut self.index.ends),
-            len: 0,
-        };
-        let mut masks = Masks::new(self.dialect);
-        let (blocks, tail) = bytes.as_chunks::<BLOCK>();
-        let mut base = 0;
-        let mut regular = true;
-        for block in blocks {
-            let block = B::new(block);
-            let Some(structural) = masks.next::<QUOTES, B>(block, !0, bytes, base) else {
-                regular = false;
-                break;
-            };
-            ends.push(base, structural, bytes.len());
-            base = base.wrapping_add(BLOCK);
-        }
-        if regular && !tail.is_empty() {
-            let block = B::partial(tail);
-            match masks.next::<QUOTES, B>(block, below(tail.len()), bytes, base) {
-                Some(structural) => ends.push(base, structural, bytes.len()),
-                None => regular = false,
-            }
-        }
-        self.n_ends = ends.len;
-        self.index.ends = ends.room;
-        if !regular || masks.inside != 0 {
-            return None;
-        }
-        self.n_lines = masks.n_lines as u64;
-        self.even = self.records_by_count(masks.n_record_ends, self.n_ends);
-        if !self.even {
-            self.records_by_line_end();
-        }
-        Some(bytes.is_ascii())
-    }
-
     /// Whether there are ends that need not be kept.
-    pub(super) fn keeps_some(&self) -> bool {
+    fn keeps_some(&self) -> bool {
         self.index.columns.kept().is_some()
     }
 
-    /// Indexes by masks, and keeps the ends alone that the columns ask for. Says whether all bytes are ASCII,
-    /// or None, and nothing is kept, where a record is not regular.
-    pub(super) fn some_by_blocks<const QUOTES: bool>(&mut self) -> Option<bool> {
+    /// Indexes by the marks of the chunk. Says whether all bytes are ASCII.
+    pub(super) fn by_marks(&mut self, marks: &Marks) -> bool {
+        self.n_lines = marks.counts.n_lines;
+        let n_fields = marks.counts.n_fields;
+        let n_records = marks.counts.n_record_ends;
+        let may_be_even = self.bytes.last() == Some(&self.dialect.newline())
+            && self.n_columns > 0
+            && n_records.checked_mul(self.n_columns) == Some(n_fields);
+        if may_be_even && self.keeps_some() {
+            let kept = self.index.columns.kept().map_or(0, <[u32]>::len);
+            self.make_room(n_records.saturating_mul(kept));
+            self.some_ends(marks);
+            self.n_kept = kept;
+            self.even = self.n_ends == n_records.saturating_mul(kept) && self.records_by_count(n_records);
+            self.n_kept = if self.even { kept } else { self.n_columns };
+        }
+        if !self.even {
+            self.make_room(n_fields);
+            self.all_ends(marks);
+            self.even = may_be_even && self.records_by_count(n_records);
+            if !self.even {
+                self.records_by_line_end();
+            }
+        }
+        !marks.counts.beyond_ascii || self.bytes.is_ascii()
+    }
+
+    /// Makes room for `n` ends, and for the block that is written past the last of them.
+    fn make_room(&mut self, n: usize) {
+        let room = n.saturating_add(BLOCK);
+        if self.index.ends.len() < room {
+            // Not all at once for the first chunk and a little more for every other one.
+            self.index.ends.resize(room.saturating_add(room / 8), 0);
+        }
+    }
+
+    /// Takes the offsets of all field ends.
+    fn all_ends(&mut self, marks: &Marks) {
         #[cfg(target_arch = "x86_64")]
         if super::avx2::detected() {
-            return super::avx2::some_by_blocks::<QUOTES>(self);
+            return super::avx2::all_ends(self, marks);
         }
-        self.some_by_blocks_of::<Portable, QUOTES>()
+        self.all_ends_of::<Portable>(marks);
     }
 
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
-    pub(super) fn some_by_blocks_of<B: Block, const QUOTES: bool>(&mut self) -> Option<bool> {
-        let bytes = self.bytes;
-        let columns = std::mem::take(&mut self.index.columns);
-        let mut kept = Kept {
-            ends: Offsets {
-                room: std::mem::take(&mut self.index.ends),
-                len: 0,
-            },
-            ahead: columns.ahead(),
-            field: 0,
-            n_seen: 0,
+    pub(super) fn all_ends_of<B: Block>(&mut self, marks: &Marks) {
+        let mut ends = Offsets {
+            room: &mut self.index.ends,
+            len: 0,
         };
-        let mut masks = Masks::new(self.dialect);
-        let (blocks, tail) = bytes.as_chunks::<BLOCK>();
         let mut base = 0;
-        let mut regular = true;
-        for block in blocks {
-            let block = B::new(block);
-            let Some(structural) = masks.next::<QUOTES, B>(block, !0, bytes, base) else {
-                regular = false;
-                break;
-            };
-            kept.push::<B>(base, structural, bytes.len());
-            base = base.wrapping_add(BLOCK);
+        for bits in &marks.ends {
+            ends.push::<8>(base, *bits);
+            base = base.wrapping_add(BLOCK as u32);
         }
-        if regular && !tail.is_empty() {
-            let block = B::partial(tail);
-            match masks.next::<QUOTES, B>(block, below(tail.len()), bytes, base) {
-                Some(structural) => kept.push::<B>(base, structural, bytes.len()),
-                None => regular = false,
-            }
-        }
-        let Kept { ends, n_seen, .. } = kept;
         self.n_ends = ends.len;
-        self.index.ends = ends.room;
-        self.n_kept = columns.kept().map_or(0, <[u32]>::len);
-        self.index.columns = columns;
-        self.n_lines = masks.n_lines as u64;
-        self.even = regular && masks.inside == 0 && self.records_by_count(masks.n_record_ends, n_seen);
-        if !self.even {
-            self.reset();
-            self.n_kept = self.n_columns;
-            return None;
-        }
-        Some(bytes.is_ascii())
     }
 
-    /// Makes a record of every `n_columns` fields, if that is what the lines of the chunk say too.
+    /// Takes the offsets of the field ends that the columns ask for, where every record is regular.
+    fn some_ends(&mut self, marks: &Marks) {
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::detected() {
+            return super::avx2::some_ends(self, marks);
+        }
+        self.some_ends_of::<Portable>(marks);
+    }
+
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    pub(super) fn some_ends_of<B: Block>(&mut self, marks: &Marks) {
+        // Per field of a record, which of the ends from its own on are kept.
+        let ahead = self.index.columns.ahead();
+        let n_columns = ahead.len();
+        let mut ends = Offsets {
+            room: &mut self.index.ends,
+            len: 0,
+        };
+        let mut base = 0;
+        // The field that the next block begins in.
+        let mut field = 0;
+        for bits in &marks.ends {
+            let Some(picks) = ahead.get(field) else { break };
+            ends.push::<4>(base, B::pick(*picks, *bits));
+            base = base.wrapping_add(BLOCK as u32);
+            // Mostly once at most, and without a branch then: where records end is not to be foreseen.
+            let next = field.wrapping_add(bits.count_ones() as usize);
+            let wrapped = next.wrapping_sub(n_columns);
+            field = if next >= n_columns { wrapped } else { next };
+            while field >= n_columns {
+                field = field.wrapping_sub(n_columns);
+            }
+        }
+        self.n_ends = ends.len;
+    }
+
+    /// Makes a record of every `n_kept` ends, if that is what the lines of the chunk say too.
     ///
-    /// When each of these records ends at a line end, and the chunk has no line end besides, then every
-    /// record is regular, none is blank, and no line end was looked for in vain.
-    ///
-    /// `n_fields` are in the chunk; of each record's ends `n_kept` are at hand, the last one among them.
-    fn records_by_count(&mut self, n_records: usize, n_fields: usize) -> bool {
+    /// The chunk has `n_records` line ends outside quotes, and as many fields as so many records should have.
+    /// When each of these records ends at a line end, then every record is regular, none is blank, and no
+    /// line end was looked for in vain.
+    fn records_by_count(&mut self, n_records: usize) -> bool {
         let (bytes, n_columns, n_kept) = (self.bytes, self.n_columns, self.n_kept);
         let newline = self.dialect.newline();
         let ends = &self.index.ends[..self.n_ends];
-        if n_columns == 0
-            || bytes.last() != Some(&newline)
-            || n_records.checked_mul(n_columns) != Some(n_fields)
-        {
-            return false;
-        }
         let entries = &mut self.index.entries;
         entries.reserve(n_records);
         let (mut start, mut first) = (0, 0);
@@ -310,63 +291,29 @@ impl<'a> Fill<'a> {
     }
 }
 
-/// Field ends in a vector that is never shortened, so that its memory is written only once a chunk.
-struct Offsets {
-    room: Vec<u32>,
+/// Field ends in a vector that is never shortened, so that its memory is written only once.
+struct Offsets<'a> {
+    room: &'a mut [u32],
     len: usize,
 }
 
-impl Offsets {
-    /// Appends the offsets of the set bits of the block at `base`, up to eight of them without a branch.
+impl Offsets<'_> {
+    /// Appends the offsets of the set bits of the block at `base`, `N` of them without a branch.
     #[expect(
         clippy::inline_always,
         reason = "out of line, the state of the loop goes through memory"
     )]
     #[inline(always)]
-    fn push(&mut self, base: usize, mut bits: u64, n_bytes: usize) {
-        let mut len = self.len;
-        if self.room.len() < len.wrapping_add(BLOCK) {
-            self.room = grow(std::mem::take(&mut self.room), n_bytes);
-        }
-        let rest = &mut self.room[len..];
-        len = len.wrapping_add(bits.count_ones() as usize);
-        self.len = len;
-        let Some((eight, mut rest)) = rest.split_first_chunk_mut::<8>() else {
+    fn push<const N: usize>(&mut self, base: u32, mut bits: u64) {
+        let len = self.len;
+        self.len = len.wrapping_add(bits.count_ones() as usize);
+        let Some(mut rest) = self.room.get_mut(len..) else {
             return;
         };
-        for slot in eight {
-            // The checked sum keeps these stores apart: gathered into a vector they cost twice as much.
-            *slot = base as u32 + bits.trailing_zeros();
-            bits &= bits.wrapping_sub(1);
-        }
-        while bits != 0
-            && let Some((four, more)) = rest.split_first_chunk_mut::<4>()
-        {
-            for slot in four {
-                *slot = base as u32 + bits.trailing_zeros();
-                bits &= bits.wrapping_sub(1);
-            }
-            rest = more;
-        }
-    }
-
-    /// The same, where more than four of a block are rare.
-    #[expect(
-        clippy::inline_always,
-        reason = "out of line, the state of the loop goes through memory"
-    )]
-    #[inline(always)]
-    fn push_few(&mut self, base: usize, mut bits: u64, n_bytes: usize) {
-        let mut len = self.len;
-        if self.room.len() < len.wrapping_add(BLOCK) {
-            self.room = grow(std::mem::take(&mut self.room), n_bytes);
-        }
-        let mut rest = &mut self.room[len..];
-        len = len.wrapping_add(bits.count_ones() as usize);
-        self.len = len;
-        while let Some((four, more)) = rest.split_first_chunk_mut::<4>() {
-            for slot in four {
-                *slot = base as u32 + bits.trailing_zeros();
+        while let Some((some, more)) = rest.split_first_chunk_mut::<N>() {
+            for slot in some {
+                // The checked sum keeps these stores apart: gathered into a vector they cost twice as much.
+                *slot = base + bits.trailing_zeros();
                 bits &= bits.wrapping_sub(1);
             }
             if bits == 0 {
@@ -377,130 +324,11 @@ impl Offsets {
     }
 }
 
-/// The ends that the columns ask for.
-struct Kept<'a> {
-    ends: Offsets,
-    /// Per field of a record, which of the ends from its own on are kept.
-    ahead: &'a [u64],
-    /// The field that the next block begins in.
-    field: usize,
-    /// Field ends met so far, kept or not.
-    n_seen: usize,
-}
-
-impl Kept<'_> {
-    #[expect(
-        clippy::inline_always,
-        reason = "out of line, the state of the loop goes through memory"
-    )]
-    #[inline(always)]
-    fn push<B: Block>(&mut self, base: usize, bits: u64, n_bytes: usize) {
-        let Some(ahead) = self.ahead.get(self.field) else {
-            return;
-        };
-        self.ends.push_few(base, B::pick(*ahead, bits), n_bytes);
-        let n = bits.count_ones() as usize;
-        self.n_seen = self.n_seen.wrapping_add(n);
-        // Mostly once at most, and without a branch then: where records end is not to be foreseen.
-        let n_columns = self.ahead.len();
-        let field = self.field.wrapping_add(n);
-        let wrapped = field.wrapping_sub(n_columns);
-        self.field = if field >= n_columns { wrapped } else { field };
-        while self.field >= n_columns {
-            self.field = self.field.wrapping_sub(n_columns);
-        }
-    }
-}
-
-/// Makes room for at least one more block of field ends in a chunk of `n_bytes`.
+/// Makes room for at least one more field end in a chunk of `n_bytes`.
 #[cold]
 fn grow(mut ends: Vec<u32>, n_bytes: usize) -> Vec<u32> {
     // Bills have about twelve bytes a field; a quarter of the bytes is room enough for nearly all of them.
     let room = (ends.len() * 2).max(n_bytes / 4) + BLOCK;
     ends.resize(room, 0);
     ends
-}
-
-/// Finds the delimiters and line ends outside quotes, block after block.
-struct Masks {
-    delimiter: u8,
-    newline: u8,
-    crlf: bool,
-    /// All ones when the next byte stands inside quotes.
-    inside: u64,
-    /// 1 when a quote may open at the next byte.
-    may_open: u64,
-    /// 1 when the last byte was a closing quote.
-    closed: u64,
-    /// Line ends so far, and those of them outside quotes.
-    n_lines: usize,
-    n_record_ends: usize,
-}
-
-impl Masks {
-    fn new(dialect: Dialect) -> Self {
-        let Dialect { delimiter, cr_only } = dialect;
-        Masks {
-            delimiter,
-            newline: dialect.newline(),
-            crlf: !cr_only,
-            inside: 0,
-            may_open: 1,
-            closed: 0,
-            n_lines: 0,
-            n_record_ends: 0,
-        }
-    }
-
-    /// The next block, which begins at `base` of `bytes`; None where a quoting rule is broken in it.
-    #[expect(
-        clippy::inline_always,
-        reason = "out of line, the state of the loop goes through memory"
-    )]
-    #[inline(always)]
-    fn next<const QUOTES: bool, B: Block>(
-        &mut self,
-        block: B,
-        valid: u64,
-        bytes: &[u8],
-        base: usize,
-    ) -> Option<u64> {
-        let newlines = block.eq(self.newline) & valid;
-        let structural = newlines | block.eq(self.delimiter) & valid;
-        self.n_lines = self.n_lines.wrapping_add(newlines.count_ones() as usize);
-        if !QUOTES {
-            self.n_record_ends = self.n_lines;
-            return Some(structural);
-        }
-        let quotes = block.eq(QUOTE) & valid;
-        let inside = B::prefix_xor(quotes) ^ self.inside;
-        let (opening, closing) = (quotes & inside, quotes & !inside);
-        let around = structural | quotes;
-        // An opening quote stands at the start of a field, or is the second half of `""`; behind a
-        // closing quote stands a delimiter, a record end, or the second half of `""`.
-        let wrong = opening & !(around << 1 | self.may_open);
-        let stray = (closing << 1 | self.closed) & !around & valid;
-        if wrong != 0 || stray != 0 && !self.only_carriage_returns(stray, bytes, base) {
-            return None;
-        }
-        self.may_open = around >> 63;
-        self.closed = closing >> 63;
-        self.inside = 0_u64.wrapping_sub(inside >> 63);
-        self.n_record_ends = self
-            .n_record_ends
-            .wrapping_add((newlines & !inside).count_ones() as usize);
-        Some(structural & !inside)
-    }
-
-    /// Whether each of these bytes behind a closing quote is the CR of a CRLF, or of one that the end of the file cut.
-    fn only_carriage_returns(&self, mut stray: u64, bytes: &[u8], base: usize) -> bool {
-        while stray != 0 {
-            let behind = &bytes[base + stray.trailing_zeros() as usize..];
-            if !self.crlf || !(behind.starts_with(b"\r\n") || behind == b"\r") {
-                return false;
-            }
-            stray &= stray - 1;
-        }
-        true
-    }
 }

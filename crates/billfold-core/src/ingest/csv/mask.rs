@@ -15,6 +15,12 @@ pub(super) trait Block: Copy {
     /// The bytes that equal `byte`.
     fn eq(self, byte: u8) -> u64;
 
+    /// The bytes, each with the bits of both.
+    fn or(self, other: Self) -> Self;
+
+    /// Whether some byte is not ASCII.
+    fn beyond_ascii(self) -> bool;
+
     /// The set bits of `mask` that stand at the places of set bits of `picks`, counted from the lowest of both.
     #[inline]
     fn pick(picks: u64, mut mask: u64) -> u64 {
@@ -68,6 +74,20 @@ impl Block for Portable {
         let high = self.high.simd_eq(wanted).to_bitmask();
         u64::from(low) | u64::from(high) << 32
     }
+
+    #[inline]
+    fn or(self, other: Self) -> Self {
+        Portable {
+            low: self.low | other.low,
+            high: self.high | other.high,
+        }
+    }
+
+    #[inline]
+    fn beyond_ascii(self) -> bool {
+        let both = (self.low | self.high).to_array();
+        both.iter().any(|byte| !byte.is_ascii())
+    }
 }
 
 /// The lowest `n` bits, for `n` up to 64.
@@ -102,6 +122,9 @@ mod tests {
             bytes[at] = b'x';
         }
         assert_eq!(Portable::partial(b"a,b,").eq(b','), 0b1010);
+        assert!(!Portable::partial(b"a~").beyond_ascii());
+        let umlaut = Portable::partial("ä".as_bytes());
+        assert!(Portable::partial(b"a,b,").or(umlaut).beyond_ascii());
         assert_eq!(below(0), 0);
         assert_eq!(below(64), !0);
     }

@@ -9,13 +9,15 @@
 //! - After the closing quote only a delimiter, a record end or the end of the file may follow; a quote
 //!   inside an unquoted field, and an end of file inside quotes, are faults of that record alone.
 //!
-//! [`Chunker`] cuts the stream (sequential, cheap), [`RecordIndex`] finds the fields of one chunk (parallel).
+//! [`Chunker`] cuts the stream and marks where fields end (sequential, cheap), [`RecordIndex`] finds the records
+//! and fields of one chunk (parallel).
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod chunker;
 mod columns;
 mod fill;
+mod marks;
 mod mask;
 mod records;
 mod scalar;

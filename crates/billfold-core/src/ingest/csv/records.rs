@@ -7,11 +7,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::chunker::Chunk;
 use super::columns::Columns;
 use super::fill::Fill;
+use super::marks::Marks;
 use super::{Dialect, Malformed, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{MAX_CHUNK, count_lines};
+use crate::money::{POW10_SHORT, parse_short};
+use crate::time::parse_zulu;
 
 /// The memory of an index, reused from chunk to chunk. One per worker.
 #[derive(Debug, Default)]
@@ -174,24 +178,35 @@ impl RecordIndex {
                 "a chunk of 2 GiB or more cannot be indexed",
             ));
         }
+        let marks = Marks::default().of(bytes, dialect);
+        Ok(self.fill(bytes, dialect, columns, marks.as_ref()))
+    }
+
+    /// The same for a chunk, which brings its marks.
+    pub fn index_chunk<'a>(
+        &'a mut self,
+        chunk: &'a Chunk,
+        dialect: Dialect,
+        columns: Columns,
+    ) -> Records<'a> {
+        self.fill(&chunk.bytes, dialect, columns, chunk.marks.as_ref())
+    }
+
+    fn fill<'a>(
+        &'a mut self,
+        bytes: &'a [u8],
+        dialect: Dialect,
+        columns: Columns,
+        marks: Option<&Marks>,
+    ) -> Records<'a> {
         self.columns = columns;
         let mut fill = Fill::new(self, bytes, dialect);
-        let quoted = memchr::memchr(QUOTE, bytes).is_some();
-        let some = fill.keeps_some().then(|| {
-            if quoted {
-                fill.some_by_blocks::<true>()
-            } else {
-                fill.some_by_blocks::<false>()
-            }
-        });
-        let ascii = match some.flatten() {
-            Some(ascii) => Some(ascii),
-            None if quoted => fill.by_blocks::<true>(),
-            None => fill.by_blocks::<false>(),
+        let ascii = match marks {
+            Some(marks) => fill.by_marks(marks),
+            // A broken rule may change what all that follows means: then all is done by the letter.
+            None => fill.by_letter(),
         };
-        // A broken rule shows only after part of the chunk is indexed; then all of it is done again by the letter.
-        let ascii = ascii.unwrap_or_else(|| fill.by_letter());
-        Ok(fill.finish(ascii))
+        fill.finish(ascii)
     }
 
     /// The same through the scalar rules alone, to test one way against the other.
@@ -316,36 +331,47 @@ impl<'a> Records<'a> {
         (j < self.entries[r].n_fields as usize).then(|| self.field(r, j))
     }
 
-    /// Field `j` of every record, if all records are known to be regular: `f` gets record, field, and the
-    /// bytes of the chunk from the first one of `Field::raw` on. Says whether it did.
+    /// Where field `j` of every record stands, quotes included; None where not all records are known to be
+    /// regular, or its ends were not kept.
     #[inline]
-    pub fn each_field(&self, j: usize, mut f: impl FnMut(usize, Field<'a>, &'a [u8])) -> bool {
+    pub fn spans(&self, j: usize) -> Option<impl Iterator<Item = Range<usize>>> {
         let n_columns = self.columns.n();
         if !self.even || j >= n_columns {
-            return false;
+            return None;
         }
         let (n_kept, places) = match self.columns.kept() {
-            Some(kept) if self.keeps_some() => (kept.len(), self.columns.places(j)),
-            _ => (n_columns, Some((j.saturating_sub(1), j))),
+            Some(kept) => (kept.len(), self.columns.places(j)),
+            None => (n_columns, Some((j.saturating_sub(1), j))),
         };
-        let Some((before, own)) = places else {
-            return false;
-        };
+        let (before, own) = places?;
+        let (is_first, may_have_cr) = (j == 0, j + 1 == n_columns && !self.dialect.cr_only);
+        let bytes = self.bytes;
         let mut record_start = 0;
-        for (r, ends) in self.ends.chunks_exact(n_kept).enumerate() {
-            let start = if j == 0 {
+        Some(self.ends.chunks_exact(n_kept).map(move |ends| {
+            let start = if is_first {
                 record_start
             } else {
                 (ends[before] as usize).wrapping_add(1)
             };
-            let end = if j + 1 == n_columns {
-                self.text_end(self.entries[r])
-            } else {
-                ends[own] as usize
-            };
+            let mut end = ends[own] as usize;
             record_start = (ends[n_kept - 1] as usize).wrapping_add(1);
-            let rest = &self.bytes[start..];
-            let raw = &rest[..end.wrapping_sub(start)];
+            if may_have_cr && end > start && bytes[end - 1] == b'\r' {
+                end -= 1;
+            }
+            start..end
+        }))
+    }
+
+    /// Field `j` of every record, if all records are known to be regular: `f` gets record, field, and the
+    /// bytes of the chunk from the first one of `Field::raw` on. Says whether it did.
+    #[inline]
+    pub fn each_field(&self, j: usize, mut f: impl FnMut(usize, Field<'a>, &'a [u8])) -> bool {
+        let Some(spans) = self.spans(j) else {
+            return false;
+        };
+        for (r, span) in spans.enumerate() {
+            let rest = &self.bytes[span.start..];
+            let raw = &rest[..span.end.wrapping_sub(span.start)];
             if raw.first() == Some(&QUOTE) {
                 let field = Field::new(raw);
                 f(r, field, &rest[usize::from(field.quoted)..]);
@@ -359,6 +385,65 @@ impl<'a> Records<'a> {
             }
         }
         true
+    }
+
+    /// The instants of field `j`, where every record has one in the shape of [`parse_zulu`].
+    pub fn zulu_instants(&self, j: usize) -> Option<Vec<i64>> {
+        let mut instants = Vec::with_capacity(self.len());
+        for span in self.spans(j)? {
+            let text = self.bytes[span].as_array::<20>()?;
+            instants.push(parse_zulu(text)?);
+        }
+        Some(instants)
+    }
+
+    /// The amounts of field `j` and how many decimals they have, where every record has one that
+    /// [`parse_short`] reads.
+    pub fn short_amounts(&self, j: usize) -> Option<(Vec<i128>, u8)> {
+        let mut amounts = Vec::with_capacity(self.len());
+        let mut decimals = 0;
+        for span in self.spans(j)? {
+            let word = match self.bytes[span.start..].first_chunk::<16>() {
+                Some(bytes) => u128::from_le_bytes(*bytes),
+                None => word_of(&self.bytes[span.clone()])?,
+            };
+            let (mantissa, scale) = parse_short(word, span.len())?;
+            if scale > decimals {
+                let power = *POW10_SHORT.get(usize::from(scale - decimals))?;
+                // At most fifteen decimals and sixteen digits before: no amount comes near the limit.
+                for amount in &mut amounts {
+                    *amount *= i128::from(power);
+                }
+                decimals = scale;
+            }
+            let power = *POW10_SHORT.get(usize::from(decimals - scale))?;
+            amounts.push(i128::from(mantissa).wrapping_mul(i128::from(power)));
+        }
+        Some((amounts, decimals))
+    }
+
+    /// The text of field `j`, where every record has the same one there, of at most fifteen bytes.
+    pub fn same_text(&self, j: usize) -> Option<&'a [u8]> {
+        let mut spans = self.spans(j)?;
+        let first = spans.next()?;
+        let text = self.bytes.get(first).filter(|text| text.len() < 16)?;
+        let word = word_of(text)?;
+        let shift = 8 * (16 - text.len() as u32);
+        spans
+            .all(|span| {
+                let found = &self.bytes[span.start..];
+                span.len() == text.len()
+                    && match found.first_chunk::<16>() {
+                        Some(found) => {
+                            (u128::from_le_bytes(*found) ^ word)
+                                .checked_shl(shift)
+                                .unwrap_or(0)
+                                == 0
+                        }
+                        None => found.starts_with(text),
+                    }
+            })
+            .then_some(text)
     }
 
     /// The bytes of record `r` as they stand, without its line end.
@@ -446,4 +531,11 @@ impl<'a> Records<'a> {
         let crlf = !self.dialect.cr_only && end > entry.start as usize && self.bytes[end - 1] == b'\r';
         if crlf { end - 1 } else { end }
     }
+}
+
+/// The bytes of a text of at most sixteen, the first in the lowest place, and zeros.
+fn word_of(text: &[u8]) -> Option<u128> {
+    let mut word = [0; 16];
+    word.get_mut(..text.len())?.copy_from_slice(text);
+    Some(u128::from_le_bytes(word))
 }

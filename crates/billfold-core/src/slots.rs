@@ -11,14 +11,15 @@ const MIN_SLOTS: usize = 64;
 
 /// Numbers by hash.
 #[derive(Debug, Default)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     slots: Vec<u64>,
     len: usize,
 }
 
 impl Slots {
     /// Makes room for `more` numbers, so that nothing moves while they come.
-    pub(super) fn reserve(&mut self, more: usize) {
+    #[inline]
+    pub(crate) fn reserve(&mut self, more: usize) {
         let wanted = self.len + more;
         if wanted * 4 > self.slots.len() * 3 {
             self.grow(wanted);
@@ -45,20 +46,21 @@ impl Slots {
 
     /// What stands first where this hash belongs. Reading it early hides how far away it is.
     #[inline]
-    pub(super) fn glance(&self, tag: u32) -> u64 {
+    pub(crate) fn glance(&self, tag: u32) -> u64 {
         self.slots[self.home(tag)]
     }
 
     /// The number at a glance, where the hash is the same.
     #[inline]
-    pub(super) fn number(glance: u64, tag: u32) -> Option<u32> {
+    pub(crate) fn number(glance: u64, tag: u32) -> Option<u32> {
         ((glance >> 32) as u32 == tag && glance != FREE).then_some(glance as u32)
     }
 
     /// The number of this hash that is the same; or else the number that `make` gives is put there.
     ///
     /// Room for it was reserved.
-    pub(super) fn find_or(
+    #[inline]
+    pub(crate) fn find_or(
         &mut self,
         tag: u32,
         same: impl Fn(u32) -> bool,
@@ -81,14 +83,30 @@ impl Slots {
         }
     }
 
+    /// The number of this hash that is the same.
+    pub(crate) fn find(&self, tag: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut at = self.home(tag);
+        loop {
+            let slot = self.slots[at];
+            if slot == FREE {
+                return None;
+            }
+            if (slot >> 32) as u32 == tag && same(slot as u32) {
+                return Some(slot as u32);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
     /// Forgets all numbers and keeps the room.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.slots.fill(FREE);
         self.len = 0;
     }
 
     /// Bytes that the slots take up.
-    pub(super) fn size_bytes(&self) -> usize {
+    pub(crate) fn size_bytes(&self) -> usize {
         self.slots.len() * size_of::<u64>()
     }
 }
