@@ -46,7 +46,7 @@ impl Bill {
             }
             builder.finish(|_| None).unwrap()
         };
-        let times = |name: &str| self.column(name).into_iter().map(utc).collect();
+        let times = |name: &str| -> Vec<i64> { self.column(name).into_iter().map(utc).collect() };
         let mut cost = MoneyBuilder::with_capacity(0);
         for cell in self.column("cost") {
             cost.push(Amount::parse(cell.as_bytes()).unwrap());

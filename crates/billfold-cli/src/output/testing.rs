@@ -31,7 +31,7 @@ pub(super) fn answer(names: &[&str], rows: &[(&[&str], &str, &str)]) -> Answer {
         builder.finish(|_| None).unwrap()
     };
     let batch = ChargeBatch::new(BatchParts {
-        start: vec![0; rows.len()],
+        start: vec![0; rows.len()].into(),
         end: None,
         cost: cost.finish().unwrap(),
         currency: column(&mut rows.iter().map(|(_, currency, _)| *currency)),

@@ -5,7 +5,6 @@ use std::hash::BuildHasher;
 use arrow::array::StringArray;
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use crate::error::{Error, Result};
 use crate::slots::Slots;
@@ -68,10 +67,8 @@ pub(crate) fn same_text(a: &[u8], b: &[u8]) -> bool {
 /// Distinct byte strings, numbered from 0 in the order in which they were met.
 #[derive(Debug)]
 pub struct Interner {
-    /// Codes of the strings that are too long to be short ones.
-    table: HashTable<i32>,
-    /// Codes of the short ones.
-    short: Slots,
+    /// Codes of the strings.
+    slots: Slots,
     /// Per code, the short text; [`LONG`] for others.
     words: Vec<u128>,
     /// Not known outside the process, so that no bill can be written whose texts all collide.
@@ -85,8 +82,7 @@ impl Default for Interner {
     fn default() -> Self {
         let hasher = RandomState::default();
         Interner {
-            table: HashTable::new(),
-            short: Slots::default(),
+            slots: Slots::default(),
             words: Vec::new(),
             seed: hasher.hash_one(0_u8),
             hasher,
@@ -115,14 +111,20 @@ impl Interner {
 
     /// The code of a string that is known already.
     pub fn find(&self, text: &[u8]) -> Option<i32> {
-        if let Some(ShortText(word)) = ShortText::of(text) {
-            let found = self
-                .short
-                .find(tag_of(word, self.seed), |n| self.words[n as usize] == word);
-            return found.map(|code| code as i32);
-        }
-        let hash = self.hasher.hash_one(text);
-        self.table.find(hash, |code| self.get(*code) == text).copied()
+        let found = match ShortText::of(text) {
+            Some(ShortText(word)) => self
+                .slots
+                .find(tag_of(word, self.seed), |n| self.words[n as usize] == word),
+            None => {
+                let is_it = |n: u32| self.words[n as usize] == LONG && self.get(n as i32) == text;
+                self.slots.find(self.tag_of_long(text), is_it)
+            }
+        };
+        found.map(|code| code as i32)
+    }
+
+    fn tag_of_long(&self, text: &[u8]) -> u32 {
+        (self.hasher.hash_one(text) >> 32) as u32
     }
 
     /// The code of a string.
@@ -130,33 +132,32 @@ impl Interner {
         if let Some(short) = ShortText::of(text) {
             return self.intern_short(short, text);
         }
-        let hash = self.hasher.hash_one(text);
+        let tag = self.tag_of_long(text);
         let Interner {
-            table,
-            hasher,
+            slots,
             offsets,
             bytes,
             words,
             ..
         } = self;
-        let get = |code: i32| &bytes[offsets[code as usize]..offsets[code as usize + 1]];
-        if let Some(code) = table.find(hash, |code| get(*code) == text) {
-            return *code;
+        let next = words.len() as u32;
+        slots.reserve(1);
+        let is_it = |n: u32| {
+            words[n as usize] == LONG && bytes[offsets[n as usize]..offsets[n as usize + 1]] == *text
+        };
+        let code = slots.find_or(tag, is_it, || next);
+        if code == next {
+            bytes.extend_from_slice(text);
+            offsets.push(bytes.len());
+            words.push(LONG);
         }
-        let code = (offsets.len() - 1) as i32;
-        table.insert_unique(hash, code, |code| hasher.hash_one(get(*code)));
-        bytes.extend_from_slice(text);
-        offsets.push(bytes.len());
-        words.push(LONG);
-        code
+        code as i32
     }
 
     /// The code of a string that is known as a word, too.
     #[inline]
     pub fn intern_short(&mut self, short: ShortText, text: &[u8]) -> i32 {
-        let Interner {
-            short: slots, words, ..
-        } = self;
+        let Interner { slots, words, .. } = self;
         let (ShortText(word), next) = (short, words.len() as u32);
         slots.reserve(1);
         let code = slots.find_or(tag_of(word, self.seed), |n| words[n as usize] == word, || next);

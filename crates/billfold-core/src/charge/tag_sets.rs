@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Fields, Int32Type};
 use hashbrown::HashTable;
 
 use super::builder::dictionary;
-use super::intern::Interner;
+use super::intern::{Interner, same_text};
 use crate::error::{Error, Result};
 
 /// Builds a column of tags.
@@ -114,6 +114,16 @@ impl TagBuilder {
         code
     }
 
+    /// Adds a row with the set of a code that [`TagBuilder::push`] gave.
+    ///
+    /// # Panics
+    /// When there is no such set.
+    #[inline]
+    pub fn again(&mut self, code: i32) {
+        assert!((code as usize) < self.offsets.len() - 1, "a code that was given");
+        self.codes.push(code);
+    }
+
     /// The column.
     pub fn finish(self) -> Result<DictionaryArray<Int32Type>> {
         let Tags {
@@ -153,7 +163,15 @@ impl TagSink<'_> {
     pub fn push(&mut self, key: &str, value: Option<&str>) {
         let tag = (key.as_bytes(), value.map(str::as_bytes));
         if self.tags.len() - self.first < Self::FEW {
-            if (self.first..self.tags.len()).any(|at| self.tags.get(at) == tag) {
+            let same = |at| {
+                let (key, value) = self.tags.get(at);
+                same_text(key, tag.0)
+                    && match (value, tag.1) {
+                        (Some(a), Some(b)) => same_text(a, b),
+                        (a, b) => a.is_none() && b.is_none(),
+                    }
+            };
+            if (self.first..self.tags.len()).any(same) {
                 return;
             }
         } else if self.seen_before(tag) {

@@ -10,9 +10,17 @@ use crate::query::Condition;
 
 /// The text of a tag as `tag_id` shows it: `key=value`, or the key alone where the tag has no value.
 pub(crate) fn tag_text(key: &str, value: Option<&str>) -> String {
-    match value {
-        Some(value) => format!("{key}={value}"),
-        None => key.to_owned(),
+    let mut text = String::new();
+    push_tag_text(&mut text, key, value);
+    text
+}
+
+/// The same behind what `out` holds.
+pub(crate) fn push_tag_text(out: &mut String, key: &str, value: Option<&str>) {
+    out.push_str(key);
+    if let Some(value) = value {
+        out.push('=');
+        out.push_str(value);
     }
 }
 

@@ -11,7 +11,7 @@ use arrow::array::{Array, StringArray};
 
 use super::group::{Names, Pairs, PeriodCodes};
 use super::plan::{BatchColumn, Plan};
-use super::select::{filter_rows, tag_text};
+use super::select::{filter_rows, push_tag_text};
 use super::spill::Spill;
 use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
@@ -603,28 +603,37 @@ impl Sums {
         let Some(tags) = batch.tags() else {
             return (out_rows, contributions, codes);
         };
-        let sets: Vec<Vec<u32>> = (0..tags.n_sets())
-            .map(|set| {
-                let mut codes: Vec<u32> = tags
-                    .set(set)
-                    .map(|(k, v)| self.names[d].code(&tag_text(k, v)))
-                    .collect();
-                codes.sort_unstable();
-                codes.dedup();
-                if codes.is_empty() {
-                    codes.push(self.names[d].code(""));
-                }
-                codes
-            })
-            .collect();
+        // The codes of all sets, one set after the other, and where each one ends.
+        let (mut of_sets, mut ends) = (Vec::new(), vec![0]);
+        let mut text = String::new();
+        for set in 0..tags.n_sets() {
+            let first = of_sets.len();
+            for (key, value) in tags.set(set) {
+                let code = match value {
+                    None => self.names[d].code(key),
+                    Some(_) => {
+                        text.clear();
+                        push_tag_text(&mut text, key, value);
+                        self.names[d].code(&text)
+                    }
+                };
+                of_sets.push(code);
+            }
+            if of_sets.len() == first {
+                of_sets.push(self.names[d].code(""));
+            }
+            // A key without a value may look like a pair.
+            dedup_from(&mut of_sets, first);
+            ends.push(of_sets.len());
+        }
         let n = rows.map_or(batch.len(), <[u32]>::len);
         for i in 0..n {
             let row = rows.map_or(i as u32, |rows| rows[i]);
-            for code in &sets[tags.codes()[row as usize] as usize] {
-                out_rows.push(row);
-                contributions.push(i as u32);
-                codes.push(*code);
-            }
+            let set = tags.codes()[row as usize] as usize;
+            let of_set = &of_sets[ends[set]..ends[set + 1]];
+            codes.extend_from_slice(of_set);
+            out_rows.resize(codes.len(), row);
+            contributions.resize(codes.len(), i as u32);
         }
         (out_rows, contributions, codes)
     }
@@ -864,6 +873,20 @@ fn add_rows(
             add_rows_to(sums, batch, Some(rows), &groups, scratch)
         }
     }
+}
+
+/// Puts what stands from `first` on in order, each number once.
+fn dedup_from(numbers: &mut Vec<u32>, first: usize) {
+    let tail = &mut numbers[first..];
+    tail.sort_unstable();
+    let mut n = usize::from(!tail.is_empty());
+    for i in 1..tail.len() {
+        if tail[i] != tail[n - 1] {
+            tail[n] = tail[i];
+            n += 1;
+        }
+    }
+    numbers.truncate(first + n);
 }
 
 /// Adds the costs of `rows` (all without it) to `groups`, one per row given.

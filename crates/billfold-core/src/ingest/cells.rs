@@ -35,6 +35,18 @@ pub(crate) trait Cells {
         }
     }
 
+    /// Something of every cell of a column, row by row, by which equal texts can be told: empty for an empty cell,
+    /// and never the same for two texts.
+    #[inline]
+    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8])) {
+        self.each(column, |row, cell| f(row, cell.text()));
+    }
+
+    /// Per row the number of its text, below the number that stands beside, where the carrier has dictionaries.
+    fn numbers(&self, _column: usize) -> Option<(&[i32], usize)> {
+        None
+    }
+
     /// Whether the row has no such cell at all, which in JSON is something else than an empty one.
     fn lacks(&self, _row: usize, _column: usize) -> bool {
         false

@@ -328,6 +328,14 @@ impl Cells for CsvCells<'_> {
         }
     }
 
+    #[inline]
+    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8])) {
+        // Quotes inside are doubled in one text as in the other.
+        if !self.records.each_field(column, |row, field, _| f(row, field.raw)) {
+            self.each(column, |row, cell| f(row, cell.text()));
+        }
+    }
+
     fn sound_instants(&self, column: usize) -> Option<ScalarBuffer<i64>> {
         self.records.zulu_instants(column).map(ScalarBuffer::from)
     }

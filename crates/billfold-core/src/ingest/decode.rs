@@ -10,14 +10,14 @@ use arrow::buffer::ScalarBuffer;
 use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
 use crate::charge::builder::{MoneyBuilder, TextBuilder, constant};
 use crate::charge::intern::ShortText;
-use crate::charge::tag_sets::TagBuilder;
+use crate::charge::tag_sets::{TagBuilder, TagSink};
 use crate::error::Result;
 use crate::ingest::amounts;
 use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, TextArray, lossy};
 use crate::ingest::delivery::partition;
 use crate::ingest::measures;
 use crate::ingest::plan::{BoundCondition, BoundRule, CostPlan, DecodePlan, TagPlan};
-use crate::ingest::tags;
+use crate::ingest::tags::{self, TagStyle};
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_short};
 use crate::time::{self, Calendar, TimeError};
 
@@ -683,6 +683,9 @@ pub(crate) fn tag_sets<C: Cells>(
     {
         return map_sets(maps);
     }
+    if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice()) {
+        return column_sets(cells, plan, column, tag_plan.style(), judged, counts);
+    }
     let mut builder = TagBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
     // The text that identifies a set: the tag column's text, then number and text of each filled tag column.
@@ -732,6 +735,82 @@ pub(crate) fn tag_sets<C: Cells>(
         counts.tags_unreadable += u64::from(unreadable[code as usize]);
     }
     builder.finish()
+}
+
+/// The sets of a single column of text.
+fn column_sets<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    column: usize,
+    style: TagStyle<'_>,
+    judged: &Judged,
+    counts: &mut RowCounts,
+) -> Result<TextArray> {
+    let n_rows = cells.n_rows();
+    let mut sets = ColumnSets {
+        builder: TagBuilder::with_capacity(n_rows),
+        unreadable: vec![false],
+        scratch: Vec::new(),
+        n_unreadable: 0,
+    };
+    let put = |sets: &mut ColumnSets, row: usize, key: &[u8]| {
+        if judged.is_bad(row) || is_null(plan, key) {
+            return sets.builder.push(&[], |_| {});
+        }
+        sets.push(key, |sink, scratch| {
+            tags::parse_tags(cells.cell(row, column, scratch), style, sink).is_ok()
+        })
+    };
+    match cells.numbers(column) {
+        // Of a dictionary each text is looked at once, unless it has many more than are needed here.
+        Some((numbers, n)) if judged.is_clean() && n <= n_rows.saturating_mul(4) => {
+            let mut scratch = Vec::new();
+            let mut known = vec![-1; n];
+            for (row, number) in numbers.iter().enumerate() {
+                let code = &mut known[*number as usize];
+                if *code < 0 {
+                    *code = put(&mut sets, row, cells.cell(row, column, &mut scratch));
+                } else {
+                    sets.again(*code);
+                }
+            }
+        }
+        _ => cells.each_key(column, |row, key| {
+            put(&mut sets, row, key);
+        }),
+    }
+    counts.tags_unreadable += sets.n_unreadable;
+    sets.builder.finish()
+}
+
+/// Sets of tags on their way.
+struct ColumnSets {
+    builder: TagBuilder,
+    /// Per set, whether its text could not be read, so that every row with it is counted.
+    unreadable: Vec<bool>,
+    scratch: Vec<u8>,
+    n_unreadable: u64,
+}
+
+impl ColumnSets {
+    /// Adds a row by what its text is told by; `read` is asked when that is new, and says whether it could.
+    fn push(&mut self, key: &[u8], read: impl FnOnce(&mut TagSink<'_>, &mut Vec<u8>) -> bool) -> i32 {
+        let ColumnSets {
+            builder,
+            unreadable,
+            scratch,
+            ..
+        } = self;
+        let code = builder.push(key, |sink| unreadable.push(!read(sink, scratch)));
+        self.n_unreadable += u64::from(self.unreadable[code as usize]);
+        code
+    }
+
+    /// Adds a row with a set that has a code.
+    fn again(&mut self, code: i32) {
+        self.builder.again(code);
+        self.n_unreadable += u64::from(self.unreadable[code as usize]);
+    }
 }
 
 /// The sets of typed maps. A set is known by the lengths and bytes of its keys and values.

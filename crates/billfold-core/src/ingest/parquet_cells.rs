@@ -122,6 +122,11 @@ impl Cells for ArrowCells<'_> {
         )
     }
 
+    fn numbers(&self, column: usize) -> Option<(&[i32], usize)> {
+        let array = self.column(column)?.as_dictionary_opt::<Int32Type>()?;
+        (array.null_count() == 0).then(|| (&array.keys().values()[..], array.values().len()))
+    }
+
     fn tag_map(&self, column: usize) -> Option<&MapArray> {
         let maps = self.column(column)?.as_map_opt()?;
         let typed =
