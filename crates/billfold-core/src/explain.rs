@@ -376,7 +376,7 @@ impl CellVisitor for Look<'_> {
     fn visit<C: Cells>(self, cells: &C, judged: Judged) -> Result<()> {
         let mut part = self.part.borrow_mut();
         let before = part.counts.n_records();
-        let decoded = Decode(self.plan).visit(cells, judged)?;
+        let decoded = Decode::new(self.plan).visit(cells, judged)?;
         part.counts.add(&decoded.counts);
         part.faults.extend(decoded.faults.into_iter().map(|mut fault| {
             fault.row += before;

@@ -55,7 +55,6 @@ pub mod lookup;
 pub mod money;
 pub mod query;
 pub mod reconcile;
-mod slots;
 pub mod split;
 pub mod store;
 pub mod tags;

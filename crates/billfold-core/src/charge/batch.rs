@@ -414,6 +414,7 @@ impl ChargeBatch {
         Some(TagColumn {
             codes: tags.keys(),
             sets: tags.values().as_map(),
+            shared: tags.values(),
         })
     }
 }
@@ -476,12 +477,19 @@ impl MeasureColumn<'_> {
 pub struct TagColumn<'a> {
     codes: &'a Int32Array,
     sets: &'a MapArray,
+    /// The sets again, as batches share them.
+    shared: &'a ArrayRef,
 }
 
 impl<'a> TagColumn<'a> {
     /// Per row, the index of its set.
     pub fn codes(&self) -> &'a [i32] {
         self.codes.values()
+    }
+
+    /// The distinct sets as an array: batches that share it have the same sets.
+    pub fn shared(&self) -> &'a ArrayRef {
+        self.shared
     }
 
     /// Distinct sets.

@@ -10,7 +10,7 @@ use super::intern::{Interner, ShortText};
 use crate::error::{Error, Result};
 use crate::money::{Amount, POW10, POW10_SHORT, rescale};
 
-/// A text column: a code per row, each text once.
+/// A text column: a code per row, and each text once.
 #[derive(Debug)]
 pub struct TextBuilder {
     interner: Interner,
@@ -18,7 +18,13 @@ pub struct TextBuilder {
     last: i32,
     /// The last text, where it is a short one.
     last_short: Option<ShortText>,
+    /// Whether equal texts may be taken for different ones where that is faster.
+    may_repeat: bool,
+    mostly_differ: bool,
 }
+
+/// Rows after which it is known whether texts repeat.
+const SAMPLE: usize = 1024;
 
 impl TextBuilder {
     /// Room for `n_rows`.
@@ -28,6 +34,16 @@ impl TextBuilder {
             codes: Vec::with_capacity(n_rows),
             last: -1,
             last_short: None,
+            may_repeat: false,
+            mostly_differ: false,
+        }
+    }
+
+    /// The same for a column of which nobody asks where its texts are: a text may stand in it twice.
+    pub fn for_batch(n_rows: usize) -> Self {
+        TextBuilder {
+            may_repeat: true,
+            ..TextBuilder::with_capacity(n_rows)
         }
     }
 
@@ -35,7 +51,11 @@ impl TextBuilder {
     #[inline]
     pub fn push_short(&mut self, short: ShortText, text: &[u8]) {
         if self.last_short != Some(short) {
-            self.last = self.interner.intern_short(short, text);
+            self.last = if self.takes_all() {
+                self.interner.append(text)
+            } else {
+                self.interner.intern_short(short, text)
+            };
             self.last_short = Some(short);
         }
         self.codes.push(self.last);
@@ -44,10 +64,24 @@ impl TextBuilder {
     /// Adds a row. Bills repeat themselves from row to row, so the last text is looked at first.
     pub fn push(&mut self, text: &[u8]) {
         if self.last < 0 || self.interner.get(self.last) != text {
-            self.last = self.interner.intern(text);
+            self.last = if self.takes_all() {
+                self.interner.append(text)
+            } else {
+                self.interner.intern(text)
+            };
             self.last_short = None;
         }
         self.codes.push(self.last);
+    }
+
+    /// Whether texts are taken as they come: where nearly all differ, looking for equal ones costs more than
+    /// having some of them twice.
+    #[inline]
+    fn takes_all(&mut self) -> bool {
+        if self.codes.len() == SAMPLE && self.may_repeat {
+            self.mostly_differ = self.interner.len() > SAMPLE / 8 * 7;
+        }
+        self.mostly_differ
     }
 
     /// The distinct texts so far.

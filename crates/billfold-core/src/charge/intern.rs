@@ -6,8 +6,8 @@ use arrow::array::StringArray;
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use foldhash::fast::RandomState;
 
+use super::slots::Slots;
 use crate::error::{Error, Result};
-use crate::slots::Slots;
 
 /// A text of at most fifteen bytes: its bytes, zeros behind them, and its length in the last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +152,15 @@ impl Interner {
             words.push(LONG);
         }
         code as i32
+    }
+
+    /// A code for a string, new in any case; the string is not found by it.
+    pub fn append(&mut self, text: &[u8]) -> i32 {
+        let code = self.words.len() as i32;
+        self.bytes.extend_from_slice(text);
+        self.offsets.push(self.bytes.len());
+        self.words.push(LONG);
+        code
     }
 
     /// The code of a string that is known as a word, too.

@@ -2,13 +2,14 @@
 //!
 //! Nothing here knows files, formats or questions. `schema` names the columns, `hint` says which of
 //! them a scan must bring, `batch` is the promise that ingest gives to the engine, `builder`
-//! turns cells into the columns of a batch, and `intern` numbers texts.
+//! turns cells into the columns of a batch, and `intern` numbers texts, in the table of `slots`.
 
 pub mod batch;
 pub mod builder;
 pub mod hint;
 pub mod intern;
 pub mod schema;
+pub(crate) mod slots;
 pub mod tag_sets;
 
 pub use batch::{ChargeBatch, MeasureColumn, MoneyColumn, RowCounts};

@@ -114,16 +114,6 @@ impl TagBuilder {
         code
     }
 
-    /// Adds a row with the set of a code that [`TagBuilder::push`] gave.
-    ///
-    /// # Panics
-    /// When there is no such set.
-    #[inline]
-    pub fn again(&mut self, code: i32) {
-        assert!((code as usize) < self.offsets.len() - 1, "a code that was given");
-        self.codes.push(code);
-    }
-
     /// The column.
     pub fn finish(self) -> Result<DictionaryArray<Int32Type>> {
         let Tags {

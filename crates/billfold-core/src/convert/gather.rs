@@ -19,12 +19,13 @@ use crate::charge::schema::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, TextArray};
 use crate::ingest::decode::{
-    amount_of, cost_of, currencies, is_total, lasting, leave_out_rows, place_fault, repeats_header, tag_sets,
-    texts, views,
+    amount_of, cost_of, currencies, is_total, lasting, leave_out_rows, place_fault, repeats_header, texts,
+    views,
 };
 use crate::ingest::formats::Binding;
 use crate::ingest::measures::MeasurePlan;
 use crate::ingest::plan::{CostPlan, DecodePlan};
+use crate::ingest::tag_column::tag_sets;
 use crate::money::{Amount, Currency, ExactSum, Totals};
 use crate::time::{self, TimeError};
 
@@ -178,7 +179,7 @@ impl CellVisitor for Gather<'_> {
                 },
                 Role::Schema(_, ColumnKind::Tags) => match &plan.tags {
                     Some(tags) if tags.column.is_some() || !tags.columns.is_empty() => {
-                        let sets = tag_sets(cells, plan, tags, &judged, &mut part.counts)?;
+                        let sets = tag_sets(cells, plan, tags, None, &judged, &mut part.counts)?;
                         Gathered::Text(tags_as_json(&sets)?)
                     }
                     _ => Gathered::Null,

@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 
 use super::gather::rank_names;
 use crate::charge::intern::{Interner, same_text};
-use crate::slots::Slots;
+use crate::charge::slots::Slots;
 
 const EMPTY: u32 = u32::MAX;
 /// A name of a dictionary that is to be looked up.

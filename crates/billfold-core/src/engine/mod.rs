@@ -16,6 +16,7 @@ pub mod rows;
 pub(crate) mod select;
 pub mod spill;
 pub mod sums;
+mod tag_codes;
 pub mod tags;
 
 pub use answer::{Answer, AnswerRow, KeyColumn};

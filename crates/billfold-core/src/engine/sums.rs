@@ -11,8 +11,9 @@ use arrow::array::{Array, StringArray};
 
 use super::group::{Names, Pairs, PeriodCodes};
 use super::plan::{BatchColumn, Plan};
-use super::select::{filter_rows, push_tag_text};
+use super::select::filter_rows;
 use super::spill::Spill;
+use super::tag_codes::TagsOfSets;
 use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, ExactSum, GroupOverflow, SumColumn, share_between};
@@ -44,6 +45,7 @@ pub struct Sums {
     /// The period met last: ordinal, start and end.
     near: Option<(i64, i64, i64)>,
     scratch: Scratch,
+    tags_of_sets: Option<TagsOfSets>,
     /// Where groups go when they are too many.
     pub(super) spill: Option<Spill>,
 }
@@ -173,6 +175,7 @@ impl Sums {
             n_outside: 0,
             near: None,
             scratch: Scratch::default(),
+            tags_of_sets: None,
             spill: None,
             plan,
         }
@@ -210,6 +213,7 @@ impl Sums {
     /// Forgets the groups; what was counted beside them stays.
     pub(super) fn forget_groups(&mut self) {
         self.names.iter_mut().for_each(Names::clear);
+        self.tags_of_sets = None;
         self.steps.iter_mut().for_each(Pairs::clear);
         self.costs = SumColumn::new();
         self.charges.clear();
@@ -603,38 +607,19 @@ impl Sums {
         let Some(tags) = batch.tags() else {
             return (out_rows, contributions, codes);
         };
-        // The codes of all sets, one set after the other, and where each one ends.
-        let (mut of_sets, mut ends) = (Vec::new(), vec![0]);
-        let mut text = String::new();
-        for set in 0..tags.n_sets() {
-            let first = of_sets.len();
-            for (key, value) in tags.set(set) {
-                let code = match value {
-                    None => self.names[d].code(key),
-                    Some(_) => {
-                        text.clear();
-                        push_tag_text(&mut text, key, value);
-                        self.names[d].code(&text)
-                    }
-                };
-                of_sets.push(code);
-            }
-            if of_sets.len() == first {
-                of_sets.push(self.names[d].code(""));
-            }
-            // A key without a value may look like a pair.
-            dedup_from(&mut of_sets, first);
-            ends.push(of_sets.len());
-        }
+        let of_sets = match self.tags_of_sets.take() {
+            Some(met) if met.are_of(&tags) => met,
+            _ => TagsOfSets::new(&tags, &mut self.names[d]),
+        };
         let n = rows.map_or(batch.len(), <[u32]>::len);
         for i in 0..n {
             let row = rows.map_or(i as u32, |rows| rows[i]);
             let set = tags.codes()[row as usize] as usize;
-            let of_set = &of_sets[ends[set]..ends[set + 1]];
-            codes.extend_from_slice(of_set);
+            codes.extend_from_slice(of_sets.codes_of(set));
             out_rows.resize(codes.len(), row);
             contributions.resize(codes.len(), i as u32);
         }
+        self.tags_of_sets = Some(of_sets);
         (out_rows, contributions, codes)
     }
 
@@ -873,20 +858,6 @@ fn add_rows(
             add_rows_to(sums, batch, Some(rows), &groups, scratch)
         }
     }
-}
-
-/// Puts what stands from `first` on in order, each number once.
-fn dedup_from(numbers: &mut Vec<u32>, first: usize) {
-    let tail = &mut numbers[first..];
-    tail.sort_unstable();
-    let mut n = usize::from(!tail.is_empty());
-    for i in 1..tail.len() {
-        if tail[i] != tail[n - 1] {
-            tail[n] = tail[i];
-            n += 1;
-        }
-    }
-    numbers.truncate(first + n);
 }
 
 /// Adds the costs of `rows` (all without it) to `groups`, one per row given.

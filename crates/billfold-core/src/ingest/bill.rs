@@ -17,6 +17,7 @@ use crate::ingest::json_bill::{Inside, JsonShape, JsonStream};
 use crate::ingest::parquet_bill::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, Stamp, unpack_error};
+use crate::ingest::tag_column::KnownSets;
 use crate::ingest::text::TextHead;
 use crate::ingest::{csv, json};
 
@@ -389,7 +390,12 @@ impl Bill {
                     let columns = plan
                         .csv_columns
                         .get_or_init(|| shape.columns(&plan.decode.columns()));
-                    shape.visit(chunk, &mut worker.index, columns.clone(), Decode(&plan.decode))?
+                    shape.visit(
+                        chunk,
+                        &mut worker.index,
+                        columns.clone(),
+                        Decode::new(&plan.decode),
+                    )?
                 };
                 decoded.counts.blank = n_blank;
                 report.place.lines = Lines::Count(n_lines);
@@ -397,13 +403,14 @@ impl Bill {
             }
             (TaskKind::Json(chunk), Carrier::Json(_)) => {
                 report.place.lines = Lines::From(chunk.first_line);
-                let decoded = JsonShape::visit(chunk, &plan.decode, Decode(&plan.decode))?;
+                let decoded = JsonShape::visit(chunk, &plan.decode, Decode::new(&plan.decode))?;
                 take(&mut report, decoded)?;
             }
             (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
                 report.place.first_row = Some(group.first_row);
                 let (source, count) = (&self.source, &self.options.bytes_read);
-                let visitor = || Decode(&plan.decode);
+                let known = KnownSets::default();
+                let visitor = || Decode::with_known(&plan.decode, &known);
                 shape.visit(source, count, *group, &plan.decode, visitor, |decoded| {
                     take(&mut report, decoded)
                 })?;

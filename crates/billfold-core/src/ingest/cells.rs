@@ -42,8 +42,8 @@ pub(crate) trait Cells {
         self.each(column, |row, cell| f(row, cell.text()));
     }
 
-    /// Per row the number of its text, below the number that stands beside, where the carrier has dictionaries.
-    fn numbers(&self, _column: usize) -> Option<(&[i32], usize)> {
+    /// The column as the carrier has it, where that is a dictionary.
+    fn dictionary(&self, _column: usize) -> Option<&TextArray> {
         None
     }
 

@@ -4,30 +4,48 @@
 //! end, with the first of its faults. The order of judgement is fixed (structure, start, end, billing
 //! period, currency, cost), so which fault a row shows does not depend on the question.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, MapArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::buffer::ScalarBuffer;
 
 use crate::charge::batch::{BatchParts, ChargeBatch, LeftOut, RowCounts, RowFault};
-use crate::charge::builder::{MoneyBuilder, TextBuilder, constant};
+use crate::charge::builder::{MoneyBuilder, TextBuilder, constant, dictionary};
 use crate::charge::intern::ShortText;
-use crate::charge::tag_sets::{TagBuilder, TagSink};
 use crate::error::Result;
 use crate::ingest::amounts;
 use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, TextArray, lossy};
 use crate::ingest::delivery::partition;
 use crate::ingest::measures;
-use crate::ingest::plan::{BoundCondition, BoundRule, CostPlan, DecodePlan, TagPlan};
-use crate::ingest::tags::{self, TagStyle};
+use crate::ingest::plan::{BoundCondition, BoundRule, CostPlan, DecodePlan};
+use crate::ingest::tag_column::{KnownSets, tag_sets};
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_short};
 use crate::time::{self, Calendar, TimeError};
 
 /// Decodes a chunk into a batch.
-pub(crate) struct Decode<'a>(pub &'a DecodePlan);
+pub(crate) struct Decode<'a> {
+    plan: &'a DecodePlan,
+    known: Option<&'a KnownSets>,
+}
+
+impl<'a> Decode<'a> {
+    pub(crate) fn new(plan: &'a DecodePlan) -> Self {
+        Decode { plan, known: None }
+    }
+
+    /// The same for one of several batches that may share their dictionaries.
+    pub(crate) fn with_known(plan: &'a DecodePlan, known: &'a KnownSets) -> Self {
+        Decode {
+            plan,
+            known: Some(known),
+        }
+    }
+}
 
 impl CellVisitor for Decode<'_> {
     type Out = Decoded;
     fn visit<C: Cells>(self, cells: &C, judged: Judged) -> Result<Decoded> {
-        decode_cells(cells, self.0, judged)
+        decode_cells(cells, self.plan, self.known, judged)
     }
 }
 
@@ -42,7 +60,12 @@ pub(crate) struct Decoded {
 }
 
 /// Decodes the cells of a chunk. `judged` holds the rows whose structure is broken already.
-fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> Result<Decoded> {
+fn decode_cells<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    known: Option<&KnownSets>,
+    mut judged: Judged,
+) -> Result<Decoded> {
     let n_rows = cells.n_rows();
     let mut counts = RowCounts {
         read: n_rows as u64,
@@ -88,7 +111,7 @@ fn decode_cells<C: Cells>(cells: &C, plan: &DecodePlan, mut judged: Judged) -> R
         text.push((name.clone(), array));
     }
     let tags = match &plan.tags {
-        Some(tag_plan) => Some(tag_sets(cells, plan, tag_plan, &judged, &mut counts)?),
+        Some(tag_plan) => Some(tag_sets(cells, plan, tag_plan, known, &judged, &mut counts)?),
         None => None,
     };
 
@@ -380,7 +403,7 @@ pub(crate) fn texts<C: Cells>(
     column: usize,
     judged: &Judged,
 ) -> Result<TextArray> {
-    let mut builder = TextBuilder::with_capacity(cells.n_rows());
+    let mut builder = TextBuilder::for_batch(cells.n_rows());
     if let Some(part) = plan.list(column) {
         let mut scratch = Vec::new();
         for row in 0..cells.n_rows() {
@@ -487,7 +510,7 @@ pub(crate) fn currencies<C: Cells>(
     }
     let codes = builder.codes().to_vec();
     let values: arrow::array::StringArray = texts.into_iter().map(Some).collect();
-    crate::charge::builder::dictionary(codes, std::sync::Arc::new(values))
+    dictionary(codes, Arc::new(values))
 }
 
 /// The currencies of a column that comes as a dictionary of nothing but known currencies.
@@ -506,7 +529,7 @@ fn typed_currencies<C: Cells>(cells: &C, plan: &DecodePlan, column: usize) -> Op
     Some(mapped.map_err(|e| crate::error::Error::bug(format!("a dictionary column: {e}"))))
 }
 
-fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {
+pub(crate) fn is_null(plan: &DecodePlan, text: &[u8]) -> bool {
     text.is_empty() || plan.rules.null_text(text).is_some()
 }
 
@@ -669,177 +692,6 @@ pub(crate) fn add_parts(
             ))
         }
     }
-}
-
-pub(crate) fn tag_sets<C: Cells>(
-    cells: &C,
-    plan: &DecodePlan,
-    tag_plan: &TagPlan,
-    judged: &Judged,
-    counts: &mut RowCounts,
-) -> Result<TextArray> {
-    if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice())
-        && let Some(maps) = cells.tag_map(column)
-    {
-        return map_sets(maps);
-    }
-    if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice()) {
-        return column_sets(cells, plan, column, tag_plan.style(), judged, counts);
-    }
-    let mut builder = TagBuilder::with_capacity(cells.n_rows());
-    let mut scratch = Vec::new();
-    // The text that identifies a set: the tag column's text, then number and text of each filled tag column.
-    let mut identity: Vec<u8> = Vec::new();
-    // Per set, whether its text could not be read, so that every row with it is counted.
-    let mut unreadable: Vec<bool> = vec![false];
-    for row in 0..cells.n_rows() {
-        identity.clear();
-        if judged.is_bad(row) {
-            builder.push(&identity, |_| {});
-            continue;
-        }
-        if let Some(column) = tag_plan.column {
-            let cell = cells.cell(row, column, &mut scratch);
-            if !is_null(plan, cell) {
-                identity.extend_from_slice(cell);
-            }
-        }
-        let column_len = identity.len();
-        let both = column_len > 0 && !tag_plan.columns.is_empty();
-        for (i, (column, _)) in tag_plan.columns.iter().enumerate() {
-            let cell = cells.cell(row, *column, &mut scratch);
-            if !is_null(plan, cell) {
-                identity.push(0);
-                identity.extend_from_slice(&(i as u32).to_le_bytes());
-                identity.extend_from_slice(&(cell.len() as u32).to_le_bytes());
-                identity.extend_from_slice(cell);
-            }
-        }
-        if both {
-            // Without its length the text could be mistaken for a text and columns.
-            identity.extend_from_slice(&(column_len as u32).to_le_bytes());
-        }
-        let end = identity.len() - if both { 4 } else { 0 };
-        let code = builder.push(&identity, |sink| {
-            let sound =
-                column_len == 0 || tags::parse_tags(&identity[..column_len], tag_plan.style(), sink).is_ok();
-            unreadable.push(!sound);
-            let mut rest = &identity[column_len..end];
-            while let [_, a, b, c, d, e, f, g, h, tail @ ..] = rest {
-                let column = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
-                let (cell, next) = tail.split_at(u32::from_le_bytes([*e, *f, *g, *h]) as usize);
-                sink.push(&tag_plan.columns[column].1, Some(&String::from_utf8_lossy(cell)));
-                rest = next;
-            }
-        });
-        counts.tags_unreadable += u64::from(unreadable[code as usize]);
-    }
-    builder.finish()
-}
-
-/// The sets of a single column of text.
-fn column_sets<C: Cells>(
-    cells: &C,
-    plan: &DecodePlan,
-    column: usize,
-    style: TagStyle<'_>,
-    judged: &Judged,
-    counts: &mut RowCounts,
-) -> Result<TextArray> {
-    let n_rows = cells.n_rows();
-    let mut sets = ColumnSets {
-        builder: TagBuilder::with_capacity(n_rows),
-        unreadable: vec![false],
-        scratch: Vec::new(),
-        n_unreadable: 0,
-    };
-    let put = |sets: &mut ColumnSets, row: usize, key: &[u8]| {
-        if judged.is_bad(row) || is_null(plan, key) {
-            return sets.builder.push(&[], |_| {});
-        }
-        sets.push(key, |sink, scratch| {
-            tags::parse_tags(cells.cell(row, column, scratch), style, sink).is_ok()
-        })
-    };
-    match cells.numbers(column) {
-        // Of a dictionary each text is looked at once, unless it has many more than are needed here.
-        Some((numbers, n)) if judged.is_clean() && n <= n_rows.saturating_mul(4) => {
-            let mut scratch = Vec::new();
-            let mut known = vec![-1; n];
-            for (row, number) in numbers.iter().enumerate() {
-                let code = &mut known[*number as usize];
-                if *code < 0 {
-                    *code = put(&mut sets, row, cells.cell(row, column, &mut scratch));
-                } else {
-                    sets.again(*code);
-                }
-            }
-        }
-        _ => cells.each_key(column, |row, key| {
-            put(&mut sets, row, key);
-        }),
-    }
-    counts.tags_unreadable += sets.n_unreadable;
-    sets.builder.finish()
-}
-
-/// Sets of tags on their way.
-struct ColumnSets {
-    builder: TagBuilder,
-    /// Per set, whether its text could not be read, so that every row with it is counted.
-    unreadable: Vec<bool>,
-    scratch: Vec<u8>,
-    n_unreadable: u64,
-}
-
-impl ColumnSets {
-    /// Adds a row by what its text is told by; `read` is asked when that is new, and says whether it could.
-    fn push(&mut self, key: &[u8], read: impl FnOnce(&mut TagSink<'_>, &mut Vec<u8>) -> bool) -> i32 {
-        let ColumnSets {
-            builder,
-            unreadable,
-            scratch,
-            ..
-        } = self;
-        let code = builder.push(key, |sink| unreadable.push(!read(sink, scratch)));
-        self.n_unreadable += u64::from(self.unreadable[code as usize]);
-        code
-    }
-
-    /// Adds a row with a set that has a code.
-    fn again(&mut self, code: i32) {
-        self.builder.again(code);
-        self.n_unreadable += u64::from(self.unreadable[code as usize]);
-    }
-}
-
-/// The sets of typed maps. A set is known by the lengths and bytes of its keys and values.
-fn map_sets(maps: &MapArray) -> Result<TextArray> {
-    let (keys, values) = (maps.keys().as_string::<i32>(), maps.values().as_string::<i32>());
-    let offsets = maps.value_offsets();
-    let mut builder = TagBuilder::with_capacity(maps.len());
-    let mut identity: Vec<u8> = Vec::new();
-    for row in 0..maps.len() {
-        identity.clear();
-        let entries = if maps.is_null(row) {
-            0..0
-        } else {
-            offsets[row] as usize..offsets[row + 1] as usize
-        };
-        for i in entries.clone() {
-            let (key, value) = (keys.value(i), values.is_valid(i).then(|| values.value(i)));
-            identity.extend_from_slice(&(key.len() as u32).to_le_bytes());
-            identity.extend_from_slice(&value.map_or(u32::MAX, |v| v.len() as u32).to_le_bytes());
-            identity.extend_from_slice(key.as_bytes());
-            identity.extend_from_slice(value.unwrap_or_default().as_bytes());
-        }
-        builder.push(&identity, |sink| {
-            for i in entries {
-                sink.push(keys.value(i), values.is_valid(i).then(|| values.value(i)));
-            }
-        });
-    }
-    builder.finish()
 }
 
 /// Gives a fault its place, its row and what of the row's cost could be read.

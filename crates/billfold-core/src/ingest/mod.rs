@@ -31,6 +31,7 @@ pub(crate) mod python;
 pub mod scan;
 pub mod source;
 pub mod table;
+pub(crate) mod tag_column;
 pub(crate) mod tags;
 pub(crate) mod text;
 pub(crate) mod units;

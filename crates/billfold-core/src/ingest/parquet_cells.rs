@@ -122,9 +122,8 @@ impl Cells for ArrowCells<'_> {
         )
     }
 
-    fn numbers(&self, column: usize) -> Option<(&[i32], usize)> {
-        let array = self.column(column)?.as_dictionary_opt::<Int32Type>()?;
-        (array.null_count() == 0).then(|| (&array.keys().values()[..], array.values().len()))
+    fn dictionary(&self, column: usize) -> Option<&TextArray> {
+        self.column(column)?.as_dictionary_opt::<Int32Type>()
     }
 
     fn tag_map(&self, column: usize) -> Option<&MapArray> {
