@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, DictionaryArray, Int32Array, NullBufferBuilder, StringArray};
+use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, NullBufferBuilder, StringArray};
 use arrow::datatypes::{Int32Type, i256};
 
 use super::batch::{narrow_cost, wide_cost};
@@ -105,6 +105,12 @@ impl TextBuilder {
 pub fn dictionary(codes: Vec<i32>, values: ArrayRef) -> Result<DictionaryArray<Int32Type>> {
     DictionaryArray::try_new(Int32Array::from(codes), values)
         .map_err(|e| Error::bug(format!("a dictionary column: {e}")))
+}
+
+/// Whether two arrays are the same memory. A decoder that hands one dictionary on with many batches may wrap it
+/// anew each time.
+pub fn same_array(a: &ArrayRef, b: &ArrayRef) -> bool {
+    Arc::ptr_eq(a, b) || a.data_type() == b.data_type() && a.to_data().ptr_eq(&b.to_data())
 }
 
 /// A dictionary column of one text for all rows.

@@ -13,6 +13,7 @@ use arrow::datatypes::Int32Type;
 use foldhash::fast::RandomState;
 
 use super::gather::rank_names;
+use crate::charge::builder::same_array;
 use crate::charge::intern::{Interner, same_text};
 use crate::charge::slots::Slots;
 
@@ -95,7 +96,7 @@ impl Names {
         let keys = column.keys();
         // A dictionary may be longer than its batch; then only the names in use are looked up.
         let (mut map, met) = match self.last.take() {
-            Some((values, map)) if Arc::ptr_eq(&values, column.values()) => (map, true),
+            Some((values, map)) if same_array(&values, column.values()) => (map, true),
             Some((_, mut map)) => {
                 map.clear();
                 map.resize(names.len(), EMPTY);

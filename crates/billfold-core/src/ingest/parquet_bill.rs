@@ -33,8 +33,8 @@ use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, unpack_error};
 use crate::time::Window;
 
-/// Rows decoded at once.
-const BATCH_ROWS: usize = 1 << 15;
+/// Rows decoded at once: few enough that the allocator keeps the memory of their columns for the next batch.
+const BATCH_ROWS: usize = 1 << 13;
 
 /// A Parquet file's footer.
 #[derive(Debug, Clone)]

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, MapArray};
 
 use crate::charge::batch::RowCounts;
-use crate::charge::builder::dictionary;
+use crate::charge::builder::{dictionary, same_array};
 use crate::charge::tag_sets::{TagBuilder, TagSink};
 use crate::error::Result;
 use crate::ingest::cells::{Cells, Judged, TextArray};
 use crate::ingest::decode::is_null;
 use crate::ingest::plan::{DecodePlan, TagPlan};
 use crate::ingest::tags::{self, TagStyle};
+
+/// Texts up to which a dictionary is read whole.
+const MANY_TEXTS: usize = 1 << 17;
 
 pub(crate) fn tag_sets<C: Cells>(
     cells: &C,
@@ -32,8 +35,8 @@ pub(crate) fn tag_sets<C: Cells>(
     if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice()) {
         if judged.is_clean()
             && let Some(texts) = cells.dictionary(column)
-            // A dictionary of many more texts than are needed here is not worth it.
-            && texts.values().len() <= cells.n_rows().saturating_mul(4)
+            // Most of the texts of a larger dictionary may stand on rows that are not asked for.
+            && texts.values().len() <= cells.n_rows().saturating_mul(4).max(MANY_TEXTS)
             && let Some(sets) = dictionary_sets(plan, texts, tag_plan.style(), known, counts)
         {
             return sets;
@@ -167,7 +170,7 @@ fn dictionary_sets(
 ) -> Option<Result<TextArray>> {
     let texts = column.values();
     let met = known.and_then(|known| known.0.take());
-    let read = match met.filter(|met| Arc::ptr_eq(&met.texts, texts)) {
+    let read = match met.filter(|met| same_array(&met.texts, texts)) {
         Some(met) => met,
         None => match text_sets(plan, texts, style)? {
             Ok(read) => read,
