@@ -16,8 +16,8 @@ pub struct TextBuilder {
     interner: Interner,
     codes: Vec<i32>,
     last: i32,
-    /// The last text, where it is a short one.
-    last_short: Option<ShortText>,
+    /// Short texts met not long ago, each in the place that it hashes to, and their codes.
+    recent: [(ShortText, i32); 1 << RECENT_BITS],
     /// Whether equal texts may be taken for different ones where that is faster.
     may_repeat: bool,
     mostly_differ: bool,
@@ -25,6 +25,10 @@ pub struct TextBuilder {
 
 /// Rows after which it is known whether texts repeat.
 const SAMPLE: usize = 1024;
+/// Texts of a column up to which most of them are found among the recent ones.
+const FEW_TEXTS: usize = 128;
+/// log2 of the recent texts that are kept.
+const RECENT_BITS: u32 = 6;
 
 impl TextBuilder {
     /// Room for `n_rows`.
@@ -33,7 +37,7 @@ impl TextBuilder {
             interner: Interner::default(),
             codes: Vec::with_capacity(n_rows),
             last: -1,
-            last_short: None,
+            recent: [(ShortText::NONE, -1); 1 << RECENT_BITS],
             may_repeat: false,
             mostly_differ: false,
         }
@@ -48,15 +52,22 @@ impl TextBuilder {
     }
 
     /// Adds a row whose text is known as a word, too.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "out of line, the word goes through memory")]
+    #[inline(always)]
     pub fn push_short(&mut self, short: ShortText, text: &[u8]) {
-        if self.last_short != Some(short) {
+        // Few texts make a column mostly: they are found without the table.
+        if self.interner.len() <= FEW_TEXTS {
+            let slot = &mut self.recent[short.glance(RECENT_BITS)];
+            if slot.0 != short {
+                *slot = (short, self.interner.intern_short(short, text));
+            }
+            self.last = slot.1;
+        } else {
             self.last = if self.takes_all() {
                 self.interner.append(text)
             } else {
                 self.interner.intern_short(short, text)
             };
-            self.last_short = Some(short);
         }
         self.codes.push(self.last);
     }
@@ -69,7 +80,6 @@ impl TextBuilder {
             } else {
                 self.interner.intern(text)
             };
-            self.last_short = None;
         }
         self.codes.push(self.last);
     }

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 pub struct ShortText(u128);
 
 impl ShortText {
+    /// No text.
+    pub const NONE: ShortText = ShortText(u128::MAX);
+
     /// The longest.
     pub const MAX_LEN: usize = 15;
 
@@ -26,6 +29,13 @@ impl ShortText {
         }
         let text = word & ((1 << (8 * len as u32)) - 1);
         Some(ShortText(text | (len as u128) << 120))
+    }
+
+    /// A number of so many bits that is mostly another for another text.
+    #[inline]
+    pub fn glance(self, bits: u32) -> usize {
+        let word = self.0 as u64 ^ ((self.0 >> 64) as u64).rotate_left(29);
+        (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
     }
 
     /// The same from its bytes.

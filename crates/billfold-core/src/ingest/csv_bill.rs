@@ -185,7 +185,7 @@ impl CsvShape {
                 }
             }
         }
-        if chunk.bytes.len() > MAX_FIELD {
+        if records.may_be_longer(MAX_FIELD) {
             refuse_long_fields(&records, &mut judged);
         }
         for (row, offset) in records.invalid_utf8() {

@@ -426,7 +426,8 @@ pub(crate) fn texts<C: Cells>(
     builder.finish(|text| plan.rules.null_text(text))
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "out of line, the word goes through memory")]
+#[inline(always)]
 fn push_text(builder: &mut TextBuilder, cell: CellText<'_>) {
     match ShortText::new(cell.word(), cell.len()) {
         Some(short) => builder.push_short(short, cell.text()),

@@ -89,7 +89,11 @@ impl Write for ShortText {
 /// and a point or none. `word` holds sixteen bytes, the first in the lowest; those past `len` may be anything.
 ///
 /// `None` is no verdict: [`Amount::parse`] reads these, too, and all others. The mantissa is below 10¹⁶.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "its constants stay in registers between cells"
+)]
+#[inline(always)]
 pub fn parse_short(word: u128, len: usize) -> Option<(i64, u8)> {
     let is_negative = word as u8 == b'-';
     let (word, len) = if is_negative {

@@ -142,15 +142,19 @@ impl<'a> Field<'a> {
             out.extend_from_slice(self.raw);
             return;
         }
-        out.reserve(self.raw.len());
-        // Quotes of tags stand close together: looking at each byte is faster than searching for them.
-        let mut bytes = self.raw.iter();
-        while let Some(&byte) = bytes.next() {
-            out.push(byte);
-            if byte == QUOTE && bytes.as_slice().first() == Some(&QUOTE) {
-                bytes.next();
-            }
+        // Quotes of tags stand close together: without a branch each byte costs little.
+        let start = out.len();
+        out.resize(start + self.raw.len(), 0);
+        let text = &mut out[start..];
+        let (mut n, mut after_quote) = (0, false);
+        for &byte in self.raw {
+            text[n] = byte;
+            let is_quote = byte == QUOTE;
+            let is_second = is_quote & after_quote;
+            n = n.wrapping_add(usize::from(!is_second));
+            after_quote = is_quote & !is_second;
         }
+        out.truncate(start + n);
     }
 }
 
@@ -422,24 +426,23 @@ impl<'a> Records<'a> {
         Some((amounts, decimals))
     }
 
-    /// The text of field `j`, where every record has the same one there, of at most fifteen bytes.
+    /// The text of field `j`, where every record has the same one there, of at most sixteen bytes.
     pub fn same_text(&self, j: usize) -> Option<&'a [u8]> {
         let mut spans = self.spans(j)?;
         let first = spans.next()?;
-        let text = self.bytes.get(first).filter(|text| text.len() < 16)?;
-        let word = word_of(text)?;
-        let shift = 8 * (16 - text.len() as u32);
+        let text = self.bytes.get(first).filter(|text| text.len() <= 16)?;
+        if text.len() > 8 {
+            return spans.all(|span| self.bytes[span] == *text).then_some(text);
+        }
+        // A currency: its bytes as the highest of a word.
+        let shift = 64 - 8 * text.len() as u32;
+        let word = (word_of(text)? as u64).checked_shl(shift).unwrap_or(0);
         spans
             .all(|span| {
                 let found = &self.bytes[span.start..];
                 span.len() == text.len()
-                    && match found.first_chunk::<16>() {
-                        Some(found) => {
-                            (u128::from_le_bytes(*found) ^ word)
-                                .checked_shl(shift)
-                                .unwrap_or(0)
-                                == 0
-                        }
+                    && match found.first_chunk::<8>() {
+                        Some(found) => u64::from_le_bytes(*found).checked_shl(shift).unwrap_or(0) == word,
                         None => found.starts_with(text),
                     }
             })
@@ -450,6 +453,13 @@ impl<'a> Records<'a> {
     pub fn text(&self, r: usize) -> &'a [u8] {
         let entry = self.entries[r];
         &self.bytes[entry.start as usize..self.text_end(entry)]
+    }
+
+    /// Whether some record may be longer than so many bytes; a blank line before it counts.
+    pub fn may_be_longer(&self, n_bytes: usize) -> bool {
+        let starts = self.entries.iter().map(|entry| entry.start as usize);
+        let mut ends = starts.clone().skip(1).chain([self.bytes.len()]);
+        self.bytes.len() > n_bytes && starts.zip(&mut ends).any(|(start, end)| end - start > n_bytes)
     }
 
     /// The bytes of record `r` with its line end. These and the blank lines make up the whole chunk.
