@@ -261,6 +261,42 @@ mod tests {
     }
 
     #[test]
+    fn every_row_of_a_text_column_keeps_its_text() {
+        // Few texts, many, and nearly all different: each has a way of its own.
+        for n_texts in [1, 5, FEW_TEXTS, FEW_TEXTS + 1, 3 * SAMPLE] {
+            for in_batch in [false, true] {
+                let mut builder = if in_batch {
+                    TextBuilder::for_batch(0)
+                } else {
+                    TextBuilder::with_capacity(0)
+                };
+                let text_of = |row: usize| match row * 7919 % n_texts {
+                    n if n % 5 == 4 => format!("a text that is no short one {n}"),
+                    n => format!("t{n}"),
+                };
+                for row in 0..4 * SAMPLE {
+                    let text = text_of(row);
+                    let mut word = [b'#'; 16];
+                    let n = text.len().min(16);
+                    word[..n].copy_from_slice(&text.as_bytes()[..n]);
+                    match ShortText::new(u128::from_le_bytes(word), text.len()) {
+                        Some(short) if row % 3 > 0 => builder.push_short(short, text.as_bytes()),
+                        _ => builder.push(text.as_bytes()),
+                    }
+                }
+                if !in_batch || n_texts < SAMPLE / 2 {
+                    assert_eq!(builder.distinct().len(), n_texts);
+                }
+                let column = builder.finish(|_| None).unwrap();
+                let names = column.values().as_string::<i32>();
+                for (row, code) in column.keys().values().iter().enumerate() {
+                    assert_eq!(names.value(*code as usize), text_of(row));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_money_column_takes_the_scale_that_its_values_need() {
         let mut builder = MoneyBuilder::with_capacity(4);
         for text in ["1.5", "2", "0.00000000000000000001"] {

@@ -336,9 +336,9 @@ impl<'a> Records<'a> {
     }
 
     /// Where field `j` of every record stands, quotes included; None where not all records are known to be
-    /// regular, or its ends were not kept.
+    /// regular, or its ends were not kept. `EDGE` is for the first and the last field.
     #[inline]
-    pub fn spans(&self, j: usize) -> Option<impl Iterator<Item = Range<usize>>> {
+    fn spans<const EDGE: bool>(&self, j: usize) -> Option<impl Iterator<Item = Range<usize>>> {
         let n_columns = self.columns.n();
         if !self.even || j >= n_columns {
             return None;
@@ -348,32 +348,38 @@ impl<'a> Records<'a> {
             None => (n_columns, Some((j.saturating_sub(1), j))),
         };
         let (before, own) = places?;
+        if before >= n_kept || own >= n_kept {
+            return None;
+        }
         let (is_first, may_have_cr) = (j == 0, j + 1 == n_columns && !self.dialect.cr_only);
         let bytes = self.bytes;
         let mut record_start = 0;
         Some(self.ends.chunks_exact(n_kept).map(move |ends| {
-            let start = if is_first {
-                record_start
-            } else {
-                (ends[before] as usize).wrapping_add(1)
-            };
+            let mut start = (ends[before] as usize).wrapping_add(1);
             let mut end = ends[own] as usize;
-            record_start = (ends[n_kept - 1] as usize).wrapping_add(1);
-            if may_have_cr && end > start && bytes[end - 1] == b'\r' {
-                end -= 1;
+            if EDGE {
+                if is_first {
+                    start = record_start;
+                }
+                record_start = (ends[n_kept - 1] as usize).wrapping_add(1);
+                if may_have_cr && end > start && bytes[end - 1] == b'\r' {
+                    end -= 1;
+                }
             }
             start..end
         }))
+    }
+
+    /// Whether field `j` is the first or the last of a record.
+    fn is_edge(&self, j: usize) -> bool {
+        j == 0 || j + 1 >= self.columns.n()
     }
 
     /// Field `j` of every record, if all records are known to be regular: `f` gets record, field, and the
     /// bytes of the chunk from the first one of `Field::raw` on. Says whether it did.
     #[inline]
     pub fn each_field(&self, j: usize, mut f: impl FnMut(usize, Field<'a>, &'a [u8])) -> bool {
-        let Some(spans) = self.spans(j) else {
-            return false;
-        };
-        for (r, span) in spans.enumerate() {
+        let mut each = |r, span: Range<usize>| {
             let rest = &self.bytes[span.start..];
             let raw = &rest[..span.end.wrapping_sub(span.start)];
             if raw.first() == Some(&QUOTE) {
@@ -387,15 +393,37 @@ impl<'a> Records<'a> {
                 };
                 f(r, field, rest);
             }
+        };
+        if self.is_edge(j) {
+            let spans = self.spans::<true>(j).map(Iterator::enumerate);
+            spans
+                .map(|spans| spans.for_each(|(r, span)| each(r, span)))
+                .is_some()
+        } else {
+            let spans = self.spans::<false>(j).map(Iterator::enumerate);
+            spans
+                .map(|spans| spans.for_each(|(r, span)| each(r, span)))
+                .is_some()
         }
-        true
     }
 
     /// The instants of field `j`, where every record has one in the shape of [`parse_zulu`].
     pub fn zulu_instants(&self, j: usize) -> Option<Vec<i64>> {
+        if self.is_edge(j) {
+            self.zulu_instants_at(self.spans::<true>(j)?)
+        } else {
+            self.zulu_instants_at(self.spans::<false>(j)?)
+        }
+    }
+
+    #[inline]
+    fn zulu_instants_at(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Vec<i64>> {
         let mut instants = Vec::with_capacity(self.len());
-        for span in self.spans(j)? {
-            let text = self.bytes[span].as_array::<20>()?;
+        for span in spans {
+            if span.len() != 20 {
+                return None;
+            }
+            let text = self.bytes.get(span.start..)?.first_chunk::<20>()?;
             instants.push(parse_zulu(text)?);
         }
         Some(instants)
@@ -404,9 +432,18 @@ impl<'a> Records<'a> {
     /// The amounts of field `j` and how many decimals they have, where every record has one that
     /// [`parse_short`] reads.
     pub fn short_amounts(&self, j: usize) -> Option<(Vec<i128>, u8)> {
+        if self.is_edge(j) {
+            self.short_amounts_at(self.spans::<true>(j)?)
+        } else {
+            self.short_amounts_at(self.spans::<false>(j)?)
+        }
+    }
+
+    #[inline]
+    fn short_amounts_at(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<(Vec<i128>, u8)> {
         let mut amounts = Vec::with_capacity(self.len());
         let mut decimals = 0;
-        for span in self.spans(j)? {
+        for span in spans {
             let word = match self.bytes[span.start..].first_chunk::<16>() {
                 Some(bytes) => u128::from_le_bytes(*bytes),
                 None => word_of(&self.bytes[span.clone()])?,
@@ -428,7 +465,15 @@ impl<'a> Records<'a> {
 
     /// The text of field `j`, where every record has the same one there, of at most sixteen bytes.
     pub fn same_text(&self, j: usize) -> Option<&'a [u8]> {
-        let mut spans = self.spans(j)?;
+        if self.is_edge(j) {
+            self.same_text_at(self.spans::<true>(j)?)
+        } else {
+            self.same_text_at(self.spans::<false>(j)?)
+        }
+    }
+
+    #[inline]
+    fn same_text_at(&self, mut spans: impl Iterator<Item = Range<usize>>) -> Option<&'a [u8]> {
         let first = spans.next()?;
         let text = self.bytes.get(first).filter(|text| text.len() <= 16)?;
         if text.len() > 8 {

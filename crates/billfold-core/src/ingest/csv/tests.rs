@@ -2,12 +2,14 @@
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::marks::Marks;
 use super::*;
 use crate::error::ErrorClass;
+use crate::money::{Amount, parse_short};
+use crate::time::parse_zulu;
 
 /// A reader that brings at most `step` bytes a call.
 struct Drip<'a> {
@@ -82,10 +84,18 @@ fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, ste
         line += lines_in(&chunk.bytes, dialect.newline());
         offset += chunk.bytes.len() as u64;
 
-        let records = index
-            .index(&chunk.bytes, dialect, Columns::all(n_columns))
-            .unwrap();
+        if let Some(marks) = &chunk.marks {
+            let mut alone = Marks::default().of(&chunk.bytes, dialect).unwrap();
+            // What is left for the next chunk was looked at, too.
+            alone.counts.beyond_ascii |= marks.counts.beyond_ascii;
+            assert_eq!(marks, &alone);
+        }
+        let columns = Columns::all(n_columns);
+        let alone = index.index(&chunk.bytes, dialect, columns.clone()).unwrap();
+        let alone = rows_of(&alone, chunk.first_line);
+        let records = index.index_chunk(&chunk, dialect, columns);
         let found = rows_of(&records, chunk.first_line);
+        assert_eq!(found, alone);
         let slow = by_letter.index_by_letter(&chunk.bytes, dialect, n_columns);
         assert_eq!(
             found,
@@ -694,6 +704,65 @@ fn even_table() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Records of eight cells: mostly times, amounts or a word, column by column.
+fn typed_table() -> impl Strategy<Value = Vec<u8>> {
+    let time = || {
+        prop::sample::select(vec![
+            "2024-02-29T23:59:59Z",
+            "1999-12-31T00:00:00Z",
+            "2024-03-01T10:00:00Z",
+        ])
+    };
+    let amount = || {
+        prop::sample::select(vec![
+            "0.5",
+            "-12",
+            "1234567.25",
+            "0.000000001",
+            "99999999999.5",
+            "7",
+        ])
+    };
+    let odd = prop::sample::select(vec![
+        "",
+        "x",
+        "2024-02-30T00:00:00Z",
+        "\"7\"",
+        "1e3",
+        "0.12345678901234567890",
+    ]);
+    let column = (0..3_u8, prop::bool::weighted(0.3)).prop_flat_map(move |(kind, may_be_odd)| {
+        let cell = match kind {
+            0 => time().boxed(),
+            1 => amount().boxed(),
+            _ => Just("CNY").boxed(),
+        };
+        let cell = match may_be_odd {
+            true => prop_oneof![20 => cell, 1 => odd.clone()].boxed(),
+            false => cell,
+        };
+        prop::collection::vec(cell, 12..=12)
+    });
+    (prop::collection::vec(column, 8..=8), 1_usize..12).prop_map(|(columns, n_rows)| {
+        let row = |r: usize| {
+            columns
+                .iter()
+                .map(|column| column[r])
+                .collect::<Vec<_>>()
+                .join(",")
+                + "\n"
+        };
+        (0..n_rows).map(row).collect::<String>().into_bytes()
+    })
+}
+
+fn short_amount(text: &[u8]) -> Option<Amount> {
+    let mut word = [0; 16];
+    word.get_mut(..text.len())?.copy_from_slice(text);
+    let (mantissa, scale) = parse_short(u128::from_le_bytes(word), text.len())?;
+    Amount::new(i128::from(mantissa), scale)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -728,6 +797,30 @@ proptest! {
     }
 
     #[test]
+    fn a_column_read_at_once_holds_what_its_fields_hold(bytes in typed_table(), kept in any::<bool>(), crlf in any::<bool>()) {
+        let bytes = if crlf { bytes.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]) } else { bytes };
+        let mut index = RecordIndex::new();
+        let columns = if kept { Columns::some(8, &[0, 3, 7]) } else { Columns::all(8) };
+        let records = index.index(&bytes, Dialect::COMMA, columns).unwrap();
+        for column in if kept { vec![0, 3, 7] } else { (0..8).collect() } {
+            let texts: Vec<&[u8]> = (0..records.len()).map(|r| records.field(r, column).raw).collect();
+            let quoted = (0..records.len()).any(|r| records.field(r, column).quoted);
+            let instants: Option<Vec<i64>> =
+                texts.iter().map(|text| parse_zulu(text.as_array::<20>()?)).collect();
+            prop_assert_eq!(records.zulu_instants(column), instants.filter(|_| !quoted && records.even));
+            let amounts: Option<Vec<Amount>> = texts.iter().map(|text| short_amount(text)).collect();
+            let read = records.short_amounts(column).map(|(amounts, scale)| {
+                amounts.into_iter().map(|mantissa| Amount::new(mantissa, scale).unwrap()).collect()
+            });
+            prop_assert_eq!(read, amounts.filter(|_| !quoted && records.even));
+            let same = texts.first().filter(|first| {
+                first.len() <= 16 && !quoted && records.even && texts.iter().all(|text| text == *first)
+            });
+            prop_assert_eq!(records.same_text(column).filter(|text| !text.starts_with(b"\"")), same.copied());
+        }
+    }
+
+    #[test]
     fn any_bytes_read_as_the_reference_says_in_any_chunks(
         bytes in prop_oneof![soup(), table_text()],
         chunk_size in prop::sample::select(vec![1_usize, 2, 3, 7, 63, 64, 65, 200, 4096]),
@@ -753,63 +846,5 @@ proptest! {
         prop_assert!(shape.bom_len <= bytes.len());
         let parsed = parse_record(&bytes, Dialect::COMMA);
         prop_assert_eq!(parsed.is_none(), bytes.is_empty());
-    }
-}
-
-/// Run by hand: `cargo test --release -p billfold-core scan_speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement of a 200 MB scan, not a check"]
-#[expect(clippy::print_stderr, reason = "prints a measurement")]
-fn scan_speed() {
-    let plain = "2024-03-01T00:00:00Z,2024-03-01T01:00:00Z,123456789012,i-0a1b2c3d4e5f,AmazonEC2,\
-                 us-east-1,0.0958000000,USD,Usage,1.0000,hrs,team-platform,prod,,compute,BoxUsage:m5.large\n";
-    let some = plain.replace("BoxUsage:m5.large", "\"Box, \"\"m5\"\" large\"");
-    let all: String = plain
-        .trim()
-        .split(',')
-        .map(|cell| format!("\"{cell}\""))
-        .collect::<Vec<_>>()
-        .join(",")
-        + "\n";
-    for (name, row) in [
-        ("no quotes", plain.to_owned()),
-        ("one quoted field", some),
-        ("all quoted", all),
-    ] {
-        let file = row.repeat(200_000_000 / row.len()).into_bytes();
-        let rate = |spent: Duration| file.len() as u128 / spent.as_micros().max(1);
-        let mut chunker = Chunker::new(Dialect::COMMA, 1 << 20, Chunker::MAX_RECORD);
-        let mut index = RecordIndex::new();
-        let (mut cutting, mut indexing, mut reading) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-        let (mut n_records, mut n_cell_bytes) = (0, 0);
-        let mut input = file.as_slice();
-        loop {
-            let start = Instant::now();
-            let Some(chunk) = chunker.next_chunk(&mut input).unwrap() else {
-                break;
-            };
-            cutting += start.elapsed();
-            let start = Instant::now();
-            let records = index
-                .index(&chunk.bytes, Dialect::COMMA, Columns::all(16))
-                .unwrap();
-            indexing += start.elapsed();
-            assert!(records.all_regular() && records.is_ascii());
-            let start = Instant::now();
-            for r in 0..records.len() {
-                for j in [0, 2, 6, 7, 15] {
-                    n_cell_bytes += records.field(r, j).raw.len();
-                }
-            }
-            reading += start.elapsed();
-            n_records += records.len();
-            chunker.recycle(chunk);
-        }
-        eprintln!(
-            "{name}: {n_records} records; chunker {} MB/s, index {} MB/s, five fields of each {} MB/s ({n_cell_bytes})",
-            rate(cutting),
-            rate(indexing),
-            rate(reading)
-        );
     }
 }
