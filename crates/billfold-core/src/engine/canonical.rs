@@ -91,23 +91,33 @@ pub fn each_piece<E>(
         (from..to).for_each(|idx| line(idx, lines));
     };
     let n_pieces = n_groups.div_ceil(PIECE_GROUPS);
+    if n_pieces == 0 {
+        return Ok(());
+    }
     if n_pieces == 1 {
         // Less than other cores are worth waking for.
         let mut lines = Vec::new();
         render(0, &mut lines);
         return each(&lines);
     }
-    let at_once = rayon::current_num_threads() * 2;
-    let mut pieces: Vec<Vec<u8>> = vec![Vec::new(); at_once.min(n_pieces)];
-    for first in (0..n_pieces).step_by(at_once) {
-        let n = at_once.min(n_pieces - first);
-        pieces[..n]
-            .par_iter_mut()
-            .enumerate()
-            .for_each(|(i, lines)| render(first + i, lines));
-        pieces[..n].iter().try_for_each(|lines| each(lines))?;
+    let at_once = (rayon::current_num_threads() * 2).min(n_pieces);
+    let render_from = |first: usize, pieces: &mut [Vec<u8>]| {
+        let pieces = pieces.par_iter_mut().enumerate();
+        pieces.for_each(|(i, lines)| render(first + i, lines));
+    };
+    let mut ready: Vec<Vec<u8>> = vec![Vec::new(); at_once];
+    let mut coming = ready.clone();
+    render_from(0, &mut ready);
+    for first in (at_once..n_pieces).step_by(at_once) {
+        coming.truncate(n_pieces - first);
+        // What is ready is handed out here, while the pool renders what comes.
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| render_from(first, &mut coming));
+            ready.iter().try_for_each(|lines| each(lines))
+        })?;
+        std::mem::swap(&mut ready, &mut coming);
     }
-    Ok(())
+    ready.iter().try_for_each(|lines| each(lines))
 }
 
 /// Appends a CSV field, quoted where RFC 4180 asks for it.
@@ -172,4 +182,37 @@ fn hex(hash: Sha256) -> String {
         let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
     }
     hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_come_in_order_and_none_after_one_that_is_refused() {
+        let line = |idx: usize, out: &mut Vec<u8>| out.extend_from_slice(format!("{idx}\n").as_bytes());
+        for n in [
+            0,
+            1,
+            PIECE_GROUPS,
+            PIECE_GROUPS + 1,
+            5 * PIECE_GROUPS + 7,
+            40 * PIECE_GROUPS,
+        ] {
+            let mut told = Vec::new();
+            each_piece(n, &line, &mut |bytes| {
+                told.extend_from_slice(bytes);
+                Ok::<(), ()>(())
+            })
+            .unwrap();
+            let expected: String = (0..n).map(|idx| format!("{idx}\n")).collect();
+            assert!(told == expected.as_bytes(), "{n} groups");
+        }
+        let mut n_told = 0;
+        let refused = each_piece(40 * PIECE_GROUPS, &line, &mut |_| {
+            n_told += 1;
+            if n_told == 7 { Err("full") } else { Ok(()) }
+        });
+        assert_eq!((refused, n_told), (Err("full"), 7));
+    }
 }

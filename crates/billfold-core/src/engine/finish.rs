@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::answer::{Answer, KeyColumn};
 use super::gather::{Gathered, Range, gather};
-use super::group::Pairs;
+use super::pairs::Pairs;
 use super::plan::Plan;
 use super::spill::{self, StoredAnswer};
 use super::sums::Sums;

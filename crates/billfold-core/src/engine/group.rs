@@ -1,9 +1,6 @@
-//! Groups as dense numbers: names, periods, and pairs of numbers, each numbered as it is met.
+//! Names and periods as dense numbers, each numbered as it is met. How they make a group is `pairs`.
 //!
-//! A group is a path of pairs: (currency, period) has a number, that number with the first
-//! dimension's code has a number, and so on. Each step is one tight loop over a column of `u32`;
-//! small steps look up an array, large ones a hash table. Tables that outgrow the caches are read a block
-//! ahead of their use, so that the waits for memory overlap.
+//! Tables that outgrow the caches are read a block ahead of their use, so that the waits for memory overlap.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -17,13 +14,11 @@ use crate::charge::builder::same_array;
 use crate::charge::intern::{Interner, same_text};
 use crate::charge::slots::Slots;
 
-const EMPTY: u32 = u32::MAX;
+pub(super) const EMPTY: u32 = u32::MAX;
 /// A name of a dictionary that is to be looked up.
 const WANTED: u32 = u32::MAX - 1;
-/// Slots up to which a step is an array: 1 MiB, which stays in the second-level cache.
-const DENSE_SLOTS: usize = 1 << 18;
 /// Lookups that are under way together.
-const BLOCK: usize = 128;
+pub(super) const BLOCK: usize = 128;
 
 /// The names of one dimension, numbered.
 #[derive(Debug)]
@@ -289,179 +284,9 @@ impl PeriodCodes {
     }
 }
 
-/// Pairs of numbers, numbered.
-#[derive(Debug, Default)]
-pub(crate) struct Pairs {
-    /// Per number, its pair.
-    pub(crate) parts: Vec<(u32, u32)>,
-    /// Array form: slot `left << shift | right`. Empty once the step became too large.
-    dense: Vec<u32>,
-    shift: u32,
-    slots: Slots,
-    hashed: bool,
-}
-
-/// Half a hash of a pair.
-#[inline]
-fn tag_of(left: u32, right: u32) -> u32 {
-    let key = u64::from(left) << 32 | u64::from(right);
-    let product = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
-    (((product as u64) ^ ((product >> 64) as u64)) >> 32) as u32
-}
-
-impl Pairs {
-    pub(crate) fn len(&self) -> usize {
-        self.parts.len()
-    }
-
-    /// Replaces each `left[i]` by the number of the pair `(left[i], right[i])`.
-    ///
-    /// Shapes: equal lengths; every `left` is below `n_left`, every `right` below `n_right`.
-    pub(crate) fn combine(&mut self, left: &mut [u32], right: &[u32], n_left: usize, n_right: usize) {
-        assert_eq!(left.len(), right.len());
-        self.make_room(n_left, n_right);
-        if self.hashed {
-            for (left, right) in left.chunks_mut(BLOCK).zip(right.chunks(BLOCK)) {
-                self.combine_block(left, right);
-            }
-            return;
-        }
-        let Pairs {
-            parts, dense, shift, ..
-        } = self;
-        for (left, right) in left.iter_mut().zip(right) {
-            let slot = &mut dense[(*left as usize) << *shift | *right as usize];
-            if *slot == EMPTY {
-                *slot = parts.len() as u32;
-                parts.push((*left, *right));
-            }
-            *left = *slot;
-        }
-    }
-
-    /// The same for a block of pairs by hash.
-    fn combine_block(&mut self, left: &mut [u32], right: &[u32]) {
-        let (mut tags, mut glances) = ([0u32; BLOCK], [0u64; BLOCK]);
-        self.slots.reserve(left.len());
-        for ((tag, left), right) in tags.iter_mut().zip(&*left).zip(right) {
-            *tag = tag_of(*left, *right);
-        }
-        for (glance, tag) in glances.iter_mut().zip(&tags[..left.len()]) {
-            *glance = self.slots.glance(*tag);
-        }
-        let Pairs { parts, slots, .. } = self;
-        for (i, (left, right)) in left.iter_mut().zip(right).enumerate() {
-            let pair = (*left, *right);
-            let likely = Slots::number(glances[i], tags[i]);
-            *left = match likely {
-                Some(number) if parts[number as usize] == pair => number,
-                _ => {
-                    let known = parts.len() as u32;
-                    let number = slots.find_or(tags[i], |n| parts[n as usize] == pair, || known);
-                    if number == known {
-                        parts.push(pair);
-                    }
-                    number
-                }
-            };
-        }
-    }
-
-    fn make_room(&mut self, n_left: usize, n_right: usize) {
-        if self.hashed {
-            return;
-        }
-        let shift = n_right
-            .max(1)
-            .next_power_of_two()
-            .trailing_zeros()
-            .max(self.shift);
-        let slots = usize::try_from((n_left.next_power_of_two() as u128) << shift).unwrap_or(usize::MAX);
-        if slots > DENSE_SLOTS {
-            self.hashed = true;
-            self.dense = Vec::new();
-            self.slots.reserve(self.parts.len());
-            for (number, (left, right)) in self.parts.iter().enumerate() {
-                self.slots
-                    .find_or(tag_of(*left, *right), |_| false, || number as u32);
-            }
-        } else if shift != self.shift {
-            self.shift = shift;
-            self.dense = vec![EMPTY; slots];
-            for (number, (left, right)) in self.parts.iter().enumerate() {
-                self.dense[(*left as usize) << shift | *right as usize] = number as u32;
-            }
-        } else if slots > self.dense.len() {
-            self.dense.resize(slots, EMPTY);
-        }
-    }
-
-    /// Bytes that the pairs take up.
-    pub(super) fn size_bytes(&self) -> usize {
-        self.parts.len() * size_of::<(u32, u32)>()
-            + self.dense.len() * size_of::<u32>()
-            + self.slots.size_bytes()
-    }
-
-    /// Gives back what only the numbering needs.
-    pub(super) fn forget_lookups(&mut self) {
-        self.slots = Slots::default();
-        self.dense = Vec::new();
-    }
-
-    /// Forgets all pairs and keeps the room.
-    pub(super) fn clear(&mut self) {
-        self.parts.clear();
-        self.dense.fill(EMPTY);
-        self.slots.clear();
-    }
-
-    /// Takes over another's pairs, whose parts are called `left_map[left]` and `right_map[right]` here;
-    /// per number there, the number here.
-    pub(crate) fn merge(
-        &mut self,
-        other: &Pairs,
-        left_map: &[u32],
-        right_map: &[u32],
-        n_left: usize,
-        n_right: usize,
-    ) -> Vec<u32> {
-        let mut left: Vec<u32> = other.parts.iter().map(|(l, _)| left_map[*l as usize]).collect();
-        let right: Vec<u32> = other.parts.iter().map(|(_, r)| right_map[*r as usize]).collect();
-        self.combine(&mut left, &right, n_left, n_right);
-        left
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pair_keeps_its_number_while_the_step_grows() {
-        let mut pairs = Pairs::default();
-        let mut seen = std::collections::BTreeMap::new();
-        let mut state = 7u64;
-        for round in 1..40u32 {
-            let (n_left, n_right) = (round * 30, round * 17);
-            let mut draw = |n: u32| {
-                state = state
-                    .wrapping_mul(6364136223846793005)
-                    .wrapping_add(1442695040888963407);
-                (state >> 33) as u32 % n
-            };
-            let left: Vec<u32> = (0..500).map(|_| draw(n_left)).collect();
-            let right: Vec<u32> = (0..500).map(|_| draw(n_right)).collect();
-            let mut numbers = left.clone();
-            pairs.combine(&mut numbers, &right, n_left as usize, n_right as usize);
-            for i in 0..500 {
-                let number = *seen.entry((left[i], right[i])).or_insert(numbers[i]);
-                assert_eq!(number, numbers[i]);
-                assert_eq!(pairs.parts[number as usize], (left[i], right[i]));
-            }
-        }
-        assert!(pairs.hashed && pairs.len() == seen.len());
-    }
 
     #[test]
     fn periods_before_and_far_from_the_first_have_numbers_too() {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, StringArray};
 
-use super::group::{Names, Pairs, PeriodCodes};
+use super::group::{Names, PeriodCodes};
+use super::pairs::Pairs;
 use super::plan::{BatchColumn, Plan};
 use super::select::filter_rows;
 use super::spill::Spill;

@@ -11,7 +11,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::finish::Finished;
-use super::group::{Names, Pairs};
+use super::group::Names;
+use super::pairs::Pairs;
 use super::plan::Plan;
 use super::sums::{Contributions, Sums, Watch};
 use crate::charge::{ChargeBatch, MoneyColumn};

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::grid::{Grid, GridLookup};
 use super::load::Columns;
 use super::profile::{Codes, first};
-use crate::engine::group::Pairs;
+use crate::engine::pairs::Pairs;
 use crate::error::{Error, Result};
 use crate::money::{ExactSum, share_between};
 use crate::time::{Calendar, Granularity};

@@ -1,0 +1,274 @@
+//! Groups as dense numbers: pairs of numbers, numbered as they are met.
+//!
+//! A group is a path of pairs: (currency, period) has a number, that number with the first
+//! dimension's code has a number, and so on. Each step is one tight loop over a column of `u32`;
+//! small steps look up an array, large ones a hash table.
+
+use super::group::{BLOCK, EMPTY};
+
+/// Slots up to which a step is an array: 1 MiB, which stays in the second-level cache.
+const DENSE_SLOTS: usize = 1 << 18;
+
+/// Pairs of numbers, numbered.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs {
+    /// Per number, its pair.
+    pub(crate) parts: Vec<(u32, u32)>,
+    /// Array form: slot `left << shift | right`. Empty once the step became too large.
+    dense: Vec<u32>,
+    shift: u32,
+    slots: PairSlots,
+    hashed: bool,
+}
+
+/// Numbers of pairs by hash. A slot holds its pair, so that finding one touches one place of memory.
+#[derive(Debug, Default)]
+struct PairSlots {
+    slots: Vec<PairSlot>,
+    len: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PairSlot {
+    left: u32,
+    right: u32,
+    /// [`EMPTY`] where the slot is free.
+    number: u32,
+}
+
+impl PairSlot {
+    const FREE: PairSlot = PairSlot {
+        left: 0,
+        right: 0,
+        number: EMPTY,
+    };
+
+    #[inline]
+    fn holds(self, left: u32, right: u32) -> bool {
+        self.left == left && self.right == right && self.number != EMPTY
+    }
+}
+
+impl PairSlots {
+    /// Slots of the smallest table.
+    const MIN: usize = 64;
+
+    /// Makes room for `more` pairs, so that nothing moves while they come.
+    fn reserve(&mut self, more: usize) {
+        let wanted = self.len + more;
+        if wanted * 4 > self.slots.len() * 3 {
+            self.grow(wanted);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
+        let n_slots = (wanted * 2).next_power_of_two().max(Self::MIN);
+        let old = std::mem::replace(&mut self.slots, vec![PairSlot::FREE; n_slots]);
+        // The slots follow the order of the hashes: both tables are walked along memory.
+        for slot in old.into_iter().filter(|slot| slot.number != EMPTY) {
+            let mut at = self.home(tag_of(slot.left, slot.right));
+            while self.slots[at].number != EMPTY {
+                at = (at + 1) & (n_slots - 1);
+            }
+            self.slots[at] = slot;
+        }
+    }
+
+    #[inline]
+    fn home(&self, tag: u32) -> usize {
+        ((u64::from(tag) * self.slots.len() as u64) >> 32) as usize
+    }
+
+    /// What stands first where this hash belongs. Reading it early hides how far away it is.
+    #[inline]
+    fn glance(&self, tag: u32) -> PairSlot {
+        self.slots[self.home(tag)]
+    }
+
+    /// The number of a pair; `next` if it is new, from then on. Room for it was reserved.
+    fn find_or_insert(&mut self, left: u32, right: u32, next: u32) -> u32 {
+        let mask = self.slots.len() - 1;
+        let mut at = self.home(tag_of(left, right));
+        loop {
+            let slot = &mut self.slots[at];
+            if slot.number == EMPTY {
+                *slot = PairSlot {
+                    left,
+                    right,
+                    number: next,
+                };
+                self.len += 1;
+                return next;
+            }
+            if slot.holds(left, right) {
+                return slot.number;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.slots.len() * size_of::<PairSlot>()
+    }
+}
+
+/// Half a hash of a pair.
+#[inline]
+fn tag_of(left: u32, right: u32) -> u32 {
+    let key = u64::from(left) << 32 | u64::from(right);
+    let product = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
+    (((product as u64) ^ ((product >> 64) as u64)) >> 32) as u32
+}
+
+impl Pairs {
+    pub(crate) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Replaces each `left[i]` by the number of the pair `(left[i], right[i])`.
+    ///
+    /// Shapes: equal lengths; every `left` is below `n_left`, every `right` below `n_right`.
+    pub(crate) fn combine(&mut self, left: &mut [u32], right: &[u32], n_left: usize, n_right: usize) {
+        assert_eq!(left.len(), right.len());
+        self.make_room(n_left, n_right);
+        if self.hashed {
+            for (left, right) in left.chunks_mut(BLOCK).zip(right.chunks(BLOCK)) {
+                self.combine_block(left, right);
+            }
+            return;
+        }
+        let Pairs {
+            parts, dense, shift, ..
+        } = self;
+        for (left, right) in left.iter_mut().zip(right) {
+            let slot = &mut dense[(*left as usize) << *shift | *right as usize];
+            if *slot == EMPTY {
+                *slot = parts.len() as u32;
+                parts.push((*left, *right));
+            }
+            *left = *slot;
+        }
+    }
+
+    /// The same for a block of pairs by hash.
+    fn combine_block(&mut self, left: &mut [u32], right: &[u32]) {
+        let (mut tags, mut glances) = ([0_u32; BLOCK], [PairSlot::FREE; BLOCK]);
+        self.slots.reserve(left.len());
+        for ((tag, left), right) in tags.iter_mut().zip(&*left).zip(right) {
+            *tag = tag_of(*left, *right);
+        }
+        for (glance, tag) in glances.iter_mut().zip(&tags[..left.len()]) {
+            *glance = self.slots.glance(*tag);
+        }
+        let Pairs { parts, slots, .. } = self;
+        for ((left, right), glance) in left.iter_mut().zip(right).zip(&glances) {
+            *left = if glance.holds(*left, *right) {
+                glance.number
+            } else {
+                let known = parts.len() as u32;
+                let number = slots.find_or_insert(*left, *right, known);
+                if number == known {
+                    parts.push((*left, *right));
+                }
+                number
+            };
+        }
+    }
+
+    fn make_room(&mut self, n_left: usize, n_right: usize) {
+        if self.hashed {
+            return;
+        }
+        let shift = n_right
+            .max(1)
+            .next_power_of_two()
+            .trailing_zeros()
+            .max(self.shift);
+        let slots = usize::try_from((n_left.next_power_of_two() as u128) << shift).unwrap_or(usize::MAX);
+        if slots > DENSE_SLOTS {
+            self.hashed = true;
+            self.dense = Vec::new();
+            self.slots.reserve(self.parts.len());
+            for (number, (left, right)) in self.parts.iter().enumerate() {
+                self.slots.find_or_insert(*left, *right, number as u32);
+            }
+        } else if shift != self.shift {
+            self.shift = shift;
+            self.dense = vec![EMPTY; slots];
+            for (number, (left, right)) in self.parts.iter().enumerate() {
+                self.dense[(*left as usize) << shift | *right as usize] = number as u32;
+            }
+        } else if slots > self.dense.len() {
+            self.dense.resize(slots, EMPTY);
+        }
+    }
+
+    /// Bytes that the pairs take up.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.parts.len() * size_of::<(u32, u32)>()
+            + self.dense.len() * size_of::<u32>()
+            + self.slots.size_bytes()
+    }
+
+    /// Gives back what only the numbering needs.
+    pub(super) fn forget_lookups(&mut self) {
+        self.slots = PairSlots::default();
+        self.dense = Vec::new();
+    }
+
+    /// Forgets all pairs and keeps the room.
+    pub(super) fn clear(&mut self) {
+        self.parts.clear();
+        self.dense.fill(EMPTY);
+        self.slots.slots.fill(PairSlot::FREE);
+        self.slots.len = 0;
+    }
+
+    /// Takes over another's pairs, whose parts are called `left_map[left]` and `right_map[right]` here;
+    /// per number there, the number here.
+    pub(crate) fn merge(
+        &mut self,
+        other: &Pairs,
+        left_map: &[u32],
+        right_map: &[u32],
+        n_left: usize,
+        n_right: usize,
+    ) -> Vec<u32> {
+        let mut left: Vec<u32> = other.parts.iter().map(|(l, _)| left_map[*l as usize]).collect();
+        let right: Vec<u32> = other.parts.iter().map(|(_, r)| right_map[*r as usize]).collect();
+        self.combine(&mut left, &right, n_left, n_right);
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_keeps_its_number_while_the_step_grows() {
+        let mut pairs = Pairs::default();
+        let mut seen = std::collections::BTreeMap::new();
+        let mut state = 7u64;
+        for round in 1..40u32 {
+            let (n_left, n_right) = (round * 30, round * 17);
+            let mut draw = |n: u32| {
+                state = state
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
+                (state >> 33) as u32 % n
+            };
+            let left: Vec<u32> = (0..500).map(|_| draw(n_left)).collect();
+            let right: Vec<u32> = (0..500).map(|_| draw(n_right)).collect();
+            let mut numbers = left.clone();
+            pairs.combine(&mut numbers, &right, n_left as usize, n_right as usize);
+            for i in 0..500 {
+                let number = *seen.entry((left[i], right[i])).or_insert(numbers[i]);
+                assert_eq!(number, numbers[i]);
+                assert_eq!(pairs.parts[number as usize], (left[i], right[i]));
+            }
+        }
+        assert!(pairs.hashed && pairs.len() == seen.len());
+    }
+}
