@@ -205,8 +205,9 @@ mod tests {
                 Ok::<(), ()>(())
             })
             .unwrap();
-            let expected: String = (0..n).map(|idx| format!("{idx}\n")).collect();
-            assert!(told == expected.as_bytes(), "{n} groups");
+            let mut expected = Vec::new();
+            (0..n).for_each(|idx| line(idx, &mut expected));
+            assert!(told == expected, "{n} groups");
         }
         let mut n_told = 0;
         let refused = each_piece(40 * PIECE_GROUPS, &line, &mut |_| {

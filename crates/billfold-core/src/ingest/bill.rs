@@ -82,7 +82,7 @@ pub struct BillStream {
 }
 
 enum StreamKind {
-    Csv(CsvStream),
+    Csv(Box<CsvStream>),
     Json(Box<JsonStream>),
     Parquet(std::vec::IntoIter<RowGroup>),
     Empty,
@@ -238,7 +238,7 @@ impl Bill {
             notes.push("lines end with CR alone".to_owned());
         }
         let stream = (!source.is_file()).then(|| BillStream {
-            inner: StreamKind::Csv(shape.stream(head, options.chunk_bytes)),
+            inner: StreamKind::Csv(Box::new(shape.stream(head, options.chunk_bytes))),
             next_index: 0,
             stamp,
             n_skipped: 0,
@@ -315,7 +315,7 @@ impl Bill {
                         "the header changed while the file was read",
                     ));
                 }
-                StreamKind::Csv(again.stream(head, self.options.chunk_bytes))
+                StreamKind::Csv(Box::new(again.stream(head, self.options.chunk_bytes)))
             }
             Carrier::Json(shape) => {
                 StreamKind::Json(Box::new(shape.stream(text(raw)?, self.options.chunk_bytes)))

@@ -160,8 +160,9 @@ fn times<C: Cells>(
         let fits = match &starts {
             None => true,
             Some((starts, _)) => {
-                let early = |early, (end, start)| early | (end < start);
-                plan.rules.ends_are_exclusive() && !sound.iter().zip(*starts).fold(false, early)
+                // Without a way out the loop is a few instructions for many rows.
+                let early = |n: usize, (end, start)| n + usize::from(end < start);
+                plan.rules.ends_are_exclusive() && sound.iter().zip(*starts).fold(0, early) == 0
             }
         };
         if fits {
@@ -456,9 +457,9 @@ pub(crate) fn currencies<C: Cells>(
         return known;
     }
     if judged.is_clean()
-        && let Some(text) = cells.same_text(column)
+        && let Some(text) = cells.same_text(column).map(|text| plan.rules.typed(text))
         && !is_null(plan, text)
-        && let Some(currency) = plan.rules.currency(plan.rules.typed(text))
+        && let Some(currency) = plan.rules.currency(text)
         && currency != Currency::UNKNOWN
     {
         return constant(currency.as_str(), n_rows);

@@ -182,9 +182,9 @@ impl Marker {
             }
         }
         *self = marker;
-        counts.n_lines += found.n_lines as u64;
-        counts.n_record_ends += found.n_record_ends;
-        counts.n_fields += found.n_fields;
+        counts.n_lines += found.lines as u64;
+        counts.n_record_ends += found.record_ends;
+        counts.n_fields += found.fields;
         counts.beyond_ascii |= seen.beyond_ascii();
         true
     }
@@ -211,11 +211,11 @@ impl Marker {
         self.may_open = around >> 63;
         self.closed = closing >> 63;
         self.inside = 0_u64.wrapping_sub(inside >> 63);
-        found.n_lines = found.n_lines.wrapping_add(newlines.count_ones() as usize);
+        found.lines = found.lines.wrapping_add(newlines.count_ones() as usize);
         let record_ends = (newlines & !inside).count_ones() as usize;
-        found.n_record_ends = found.n_record_ends.wrapping_add(record_ends);
+        found.record_ends = found.record_ends.wrapping_add(record_ends);
         let ends = structural & !inside;
-        found.n_fields = found.n_fields.wrapping_add(ends.count_ones() as usize);
+        found.fields = found.fields.wrapping_add(ends.count_ones() as usize);
         (ends, faults)
     }
 }
@@ -223,9 +223,9 @@ impl Marker {
 /// What a run has counted so far.
 #[derive(Default)]
 struct Found {
-    n_lines: usize,
-    n_record_ends: usize,
-    n_fields: usize,
+    lines: usize,
+    record_ends: usize,
+    fields: usize,
 }
 
 /// Quotes and what follows them where they should not be.

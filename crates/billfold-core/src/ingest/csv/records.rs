@@ -146,13 +146,13 @@ impl<'a> Field<'a> {
         let start = out.len();
         out.resize(start + self.raw.len(), 0);
         let text = &mut out[start..];
-        let (mut n, mut after_quote) = (0, false);
+        let (mut n, mut after_quote) = (0, 0);
         for &byte in self.raw {
             text[n] = byte;
             let is_quote = byte == QUOTE;
-            let is_second = is_quote & after_quote;
-            n = n.wrapping_add(usize::from(!is_second));
-            after_quote = is_quote & !is_second;
+            let is_second = u8::from(is_quote) & after_quote;
+            n = n.wrapping_add(usize::from(1 - is_second));
+            after_quote = u8::from(is_quote) ^ is_second;
         }
         out.truncate(start + n);
     }

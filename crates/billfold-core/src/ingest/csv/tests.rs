@@ -737,9 +737,10 @@ fn typed_table() -> impl Strategy<Value = Vec<u8>> {
             1 => amount().boxed(),
             _ => Just("CNY").boxed(),
         };
-        let cell = match may_be_odd {
-            true => prop_oneof![20 => cell, 1 => odd.clone()].boxed(),
-            false => cell,
+        let cell = if may_be_odd {
+            prop_oneof![20 => cell, 1 => odd.clone()].boxed()
+        } else {
+            cell
         };
         prop::collection::vec(cell, 12..=12)
     });
