@@ -2,7 +2,8 @@
 //!
 //! `plan` is the question with everything refused that a user can get wrong; `select` decides which
 //! rows count; `group` numbers names and `tag_codes` tags, `pairs` groups; `sums` is the fold, `facts`, `rows` and
-//! `tags` keep more of what it adds; `finish` makes the answer; `receipt` is its account. Nothing here knows files: what ingest needs of a question travels as `charge::ScanHint`.
+//! `tags` keep more of what it adds; `finish` makes the answer; `receipt` is its account. Nothing here knows files:
+//! what ingest needs of a question travels as `charge::ScanHint`.
 
 pub mod answer;
 pub mod canonical;

@@ -19,6 +19,9 @@ use crate::ingest::tags::{self, TagStyle};
 /// Texts up to which a dictionary is read whole.
 const MANY_TEXTS: usize = 1 << 17;
 
+/// The tags of the rows of a chunk: from one column, from columns that each are a key, or from both.
+///
+/// Tags that cannot be read reject nothing; `counts` says on how many rows.
 pub(crate) fn tag_sets<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
