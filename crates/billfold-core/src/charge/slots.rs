@@ -1,23 +1,40 @@
 //! Open addressing for numbered things: where the number of a hash stands. What is equal, the caller says.
 //!
-//! A slot is one word: half a hash and a number, so that a probe touches one cache line and a table
-//! grows without looking at what is numbered. Slots follow the order of the hashes, which keeps growing
-//! a walk along memory.
+//! A probe touches one cache line, and slots follow the order of their hashes, which keeps growing a walk
+//! along memory. [`Slots`] is for things of any size: a slot is one word, half a hash and a number.
 
-/// A free slot. No number is this large.
-const FREE: u64 = u64::MAX;
-/// Slots of the smallest table.
-const MIN_SLOTS: usize = 64;
+/// What a table holds in one place.
+pub(crate) trait Slot: Copy {
+    /// Nothing.
+    const FREE: Self;
+    /// Whether it holds nothing.
+    fn is_free(self) -> bool;
+    /// Half the hash of what it holds.
+    fn tag(self) -> u32;
+}
 
-/// Numbers by hash.
-#[derive(Debug, Default)]
-pub(crate) struct Slots {
-    slots: Vec<u64>,
+/// A table of slots.
+#[derive(Debug)]
+pub(crate) struct Table<S> {
+    /// A power of two of them, at most three quarters in use.
+    slots: Vec<S>,
     len: usize,
 }
 
-impl Slots {
-    /// Makes room for `more` numbers, so that nothing moves while they come.
+/// Slots of the smallest table.
+const MIN_SLOTS: usize = 64;
+
+impl<S> Default for Table<S> {
+    fn default() -> Self {
+        Table {
+            slots: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<S: Slot> Table<S> {
+    /// Makes room for `more` things, so that nothing moves while they come.
     #[inline]
     pub(crate) fn reserve(&mut self, more: usize) {
         let wanted = self.len + more;
@@ -29,10 +46,10 @@ impl Slots {
     #[cold]
     fn grow(&mut self, wanted: usize) {
         let n_slots = (wanted * 2).next_power_of_two().max(MIN_SLOTS);
-        let old = std::mem::replace(&mut self.slots, vec![FREE; n_slots]);
-        for slot in old.into_iter().filter(|slot| *slot != FREE) {
-            let mut at = self.home((slot >> 32) as u32);
-            while self.slots[at] != FREE {
+        let old = std::mem::replace(&mut self.slots, vec![S::FREE; n_slots]);
+        for slot in old.into_iter().filter(|slot| !slot.is_free()) {
+            let mut at = self.home(slot.tag());
+            while !self.slots[at].is_free() {
                 at = (at + 1) & (n_slots - 1);
             }
             self.slots[at] = slot;
@@ -46,14 +63,82 @@ impl Slots {
 
     /// What stands first where this hash belongs. Reading it early hides how far away it is.
     #[inline]
-    pub(crate) fn glance(&self, tag: u32) -> u64 {
+    pub(crate) fn glance(&self, tag: u32) -> S {
         self.slots[self.home(tag)]
     }
 
+    /// The slot of this hash that is the same; or else the one that `make` gives is put there.
+    ///
+    /// Room for it was reserved.
+    #[inline]
+    pub(crate) fn slot_or(&mut self, tag: u32, same: impl Fn(S) -> bool, make: impl FnOnce() -> S) -> S {
+        let mask = self.slots.len() - 1;
+        let mut at = self.home(tag);
+        loop {
+            let slot = self.slots[at];
+            if slot.is_free() {
+                let made = make();
+                self.slots[at] = made;
+                self.len += 1;
+                return made;
+            }
+            if same(slot) {
+                return slot;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Forgets all things and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.slots.fill(S::FREE);
+        self.len = 0;
+    }
+
+    /// Bytes that the slots take up.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.slots.len() * size_of::<S>()
+    }
+}
+
+/// Half a hash and a number. No number is as large as all ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Numbered(u64);
+
+impl Numbered {
+    #[inline]
+    fn new(tag: u32, number: u32) -> Self {
+        Numbered(u64::from(tag) << 32 | u64::from(number))
+    }
+
+    #[inline]
+    pub(crate) fn number(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+impl Slot for Numbered {
+    const FREE: Self = Numbered(u64::MAX);
+
+    #[inline]
+    fn is_free(self) -> bool {
+        self == Self::FREE
+    }
+
+    #[inline]
+    fn tag(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// Numbers by hash.
+pub(crate) type Slots = Table<Numbered>;
+
+impl Slots {
     /// The number at a glance, where the hash is the same.
     #[inline]
-    pub(crate) fn number(glance: u64, tag: u32) -> Option<u32> {
-        ((glance >> 32) as u32 == tag && glance != FREE).then_some(glance as u32)
+    pub(crate) fn number(glance: Numbered, tag: u32) -> Option<u32> {
+        (glance.tag() == tag && !glance.is_free()).then_some(glance.number())
     }
 
     /// The number of this hash that is the same; or else the number that `make` gives is put there.
@@ -66,21 +151,8 @@ impl Slots {
         same: impl Fn(u32) -> bool,
         make: impl FnOnce() -> u32,
     ) -> u32 {
-        let mask = self.slots.len() - 1;
-        let mut at = self.home(tag);
-        loop {
-            let slot = self.slots[at];
-            if slot == FREE {
-                let number = make();
-                self.slots[at] = u64::from(tag) << 32 | u64::from(number);
-                self.len += 1;
-                return number;
-            }
-            if (slot >> 32) as u32 == tag && same(slot as u32) {
-                return slot as u32;
-            }
-            at = (at + 1) & mask;
-        }
+        let is_it = |slot: Numbered| slot.tag() == tag && same(slot.number());
+        self.slot_or(tag, is_it, || Numbered::new(tag, make())).number()
     }
 
     /// The number of this hash that is the same.
@@ -89,25 +161,14 @@ impl Slots {
         let mut at = self.home(tag);
         loop {
             let slot = self.slots[at];
-            if slot == FREE {
+            if slot.is_free() {
                 return None;
             }
-            if (slot >> 32) as u32 == tag && same(slot as u32) {
-                return Some(slot as u32);
+            if slot.tag() == tag && same(slot.number()) {
+                return Some(slot.number());
             }
             at = (at + 1) & mask;
         }
-    }
-
-    /// Forgets all numbers and keeps the room.
-    pub(crate) fn clear(&mut self) {
-        self.slots.fill(FREE);
-        self.len = 0;
-    }
-
-    /// Bytes that the slots take up.
-    pub(crate) fn size_bytes(&self) -> usize {
-        self.slots.len() * size_of::<u64>()
     }
 }
 

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use super::gather::rank_names;
 use crate::charge::builder::same_array;
 use crate::charge::intern::{Interner, same_text};
-use crate::charge::slots::Slots;
+use crate::charge::slots::{Numbered, Slot, Slots};
 
 pub(super) const EMPTY: u32 = u32::MAX;
 /// A name of a dictionary that is to be looked up.
@@ -158,7 +158,7 @@ impl Names {
                 names.value(code as usize).as_bytes()
             }
         };
-        let (mut tags, mut glances) = ([0u32; BLOCK], [0u64; BLOCK]);
+        let (mut tags, mut glances) = ([0u32; BLOCK], [Numbered::FREE; BLOCK]);
         let mut places = [(0usize, 0usize); BLOCK];
         for block in wanted.chunks(BLOCK) {
             self.slots.reserve(block.len());
@@ -176,7 +176,7 @@ impl Names {
             for (i, code) in block.iter().enumerate() {
                 let (name, (from, to)) = (text(*code), places[i]);
                 map[*code as usize] = if from <= to && same_text(&self.bytes[from..to], name) {
-                    glances[i] as u32
+                    glances[i].number()
                 } else {
                     self.code_of_tag(name, tags[i])
                 };

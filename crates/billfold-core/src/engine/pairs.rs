@@ -5,6 +5,7 @@
 //! small steps look up an array, large ones a hash table.
 
 use super::group::{BLOCK, EMPTY};
+use crate::charge::slots::{Slot, Table};
 
 /// Slots up to which a step is an array: 1 MiB, which stays in the second-level cache.
 const DENSE_SLOTS: usize = 1 << 18;
@@ -17,17 +18,11 @@ pub(crate) struct Pairs {
     /// Array form: slot `left << shift | right`. Empty once the step became too large.
     dense: Vec<u32>,
     shift: u32,
-    slots: PairSlots,
+    slots: Table<PairSlot>,
     hashed: bool,
 }
 
-/// Numbers of pairs by hash. A slot holds its pair, so that finding one touches one place of memory.
-#[derive(Debug, Default)]
-struct PairSlots {
-    slots: Vec<PairSlot>,
-    len: usize,
-}
-
+/// A pair and its number, so that finding one touches one place of memory.
 #[derive(Debug, Clone, Copy)]
 struct PairSlot {
     left: u32,
@@ -36,80 +31,28 @@ struct PairSlot {
     number: u32,
 }
 
-impl PairSlot {
-    const FREE: PairSlot = PairSlot {
+impl Slot for PairSlot {
+    const FREE: Self = PairSlot {
         left: 0,
         right: 0,
         number: EMPTY,
     };
 
     #[inline]
-    fn holds(self, left: u32, right: u32) -> bool {
-        self.left == left && self.right == right && self.number != EMPTY
+    fn is_free(self) -> bool {
+        self.number == EMPTY
+    }
+
+    #[inline]
+    fn tag(self) -> u32 {
+        tag_of(self.left, self.right)
     }
 }
 
-impl PairSlots {
-    /// Slots of the smallest table.
-    const MIN: usize = 64;
-
-    /// Makes room for `more` pairs, so that nothing moves while they come.
-    fn reserve(&mut self, more: usize) {
-        let wanted = self.len + more;
-        if wanted * 4 > self.slots.len() * 3 {
-            self.grow(wanted);
-        }
-    }
-
-    #[cold]
-    fn grow(&mut self, wanted: usize) {
-        let n_slots = (wanted * 2).next_power_of_two().max(Self::MIN);
-        let old = std::mem::replace(&mut self.slots, vec![PairSlot::FREE; n_slots]);
-        // The slots follow the order of the hashes: both tables are walked along memory.
-        for slot in old.into_iter().filter(|slot| slot.number != EMPTY) {
-            let mut at = self.home(tag_of(slot.left, slot.right));
-            while self.slots[at].number != EMPTY {
-                at = (at + 1) & (n_slots - 1);
-            }
-            self.slots[at] = slot;
-        }
-    }
-
+impl PairSlot {
     #[inline]
-    fn home(&self, tag: u32) -> usize {
-        ((u64::from(tag) * self.slots.len() as u64) >> 32) as usize
-    }
-
-    /// What stands first where this hash belongs. Reading it early hides how far away it is.
-    #[inline]
-    fn glance(&self, tag: u32) -> PairSlot {
-        self.slots[self.home(tag)]
-    }
-
-    /// The number of a pair; `next` if it is new, from then on. Room for it was reserved.
-    fn find_or_insert(&mut self, left: u32, right: u32, next: u32) -> u32 {
-        let mask = self.slots.len() - 1;
-        let mut at = self.home(tag_of(left, right));
-        loop {
-            let slot = &mut self.slots[at];
-            if slot.number == EMPTY {
-                *slot = PairSlot {
-                    left,
-                    right,
-                    number: next,
-                };
-                self.len += 1;
-                return next;
-            }
-            if slot.holds(left, right) {
-                return slot.number;
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
-    fn size_bytes(&self) -> usize {
-        self.slots.len() * size_of::<PairSlot>()
+    fn holds(self, left: u32, right: u32) -> bool {
+        self.left == left && self.right == right && !self.is_free()
     }
 }
 
@@ -119,6 +62,18 @@ fn tag_of(left: u32, right: u32) -> u32 {
     let key = u64::from(left) << 32 | u64::from(right);
     let product = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
     (((product as u64) ^ ((product >> 64) as u64)) >> 32) as u32
+}
+
+/// The number of a pair; `next` if it is new, from then on. Room for it was reserved.
+fn number_of(slots: &mut Table<PairSlot>, left: u32, right: u32, next: u32) -> u32 {
+    let new = || PairSlot {
+        left,
+        right,
+        number: next,
+    };
+    slots
+        .slot_or(tag_of(left, right), |slot| slot.holds(left, right), new)
+        .number
 }
 
 impl Pairs {
@@ -167,7 +122,7 @@ impl Pairs {
                 glance.number
             } else {
                 let known = parts.len() as u32;
-                let number = slots.find_or_insert(*left, *right, known);
+                let number = number_of(slots, *left, *right, known);
                 if number == known {
                     parts.push((*left, *right));
                 }
@@ -191,7 +146,7 @@ impl Pairs {
             self.dense = Vec::new();
             self.slots.reserve(self.parts.len());
             for (number, (left, right)) in self.parts.iter().enumerate() {
-                self.slots.find_or_insert(*left, *right, number as u32);
+                number_of(&mut self.slots, *left, *right, number as u32);
             }
         } else if shift != self.shift {
             self.shift = shift;
@@ -213,7 +168,7 @@ impl Pairs {
 
     /// Gives back what only the numbering needs.
     pub(super) fn forget_lookups(&mut self) {
-        self.slots = PairSlots::default();
+        self.slots = Table::default();
         self.dense = Vec::new();
     }
 
@@ -221,8 +176,7 @@ impl Pairs {
     pub(super) fn clear(&mut self) {
         self.parts.clear();
         self.dense.fill(EMPTY);
-        self.slots.slots.fill(PairSlot::FREE);
-        self.slots.len = 0;
+        self.slots.clear();
     }
 
     /// Takes over another's pairs, whose parts are called `left_map[left]` and `right_map[right]` here;

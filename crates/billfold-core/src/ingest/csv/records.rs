@@ -1,7 +1,7 @@
 //! The structural index of one chunk: where its records and fields stand.
 //!
 //! A [`RecordIndex`] is one worker's reusable memory; [`Records`] is its view of one chunk. Regular input
-//! is indexed by block masks, a chunk that breaks a quoting rule anywhere by `scalar`; both fill the same
+//! is indexed by its marks, a chunk that breaks a quoting rule anywhere by `scalar`; both fill the same
 //! index. Nothing is copied or decoded here: a field is a slice of the chunk.
 
 use std::borrow::Cow;

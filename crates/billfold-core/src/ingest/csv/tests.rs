@@ -66,7 +66,7 @@ fn rows_of(records: &Records<'_>, first_line: u64) -> Vec<Row> {
     (0..records.len()).map(row).collect()
 }
 
-/// Every row of `bytes`, cut into chunks; checks on the way that masks and rules agree and that no byte is lost.
+/// Every row of `bytes`, cut into chunks; checks on the way that marks and rules agree and that no byte is lost.
 fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, step: usize) -> (Vec<Row>, u64) {
     let (mut index, mut by_letter) = (RecordIndex::new(), RecordIndex::new());
     let (mut rows, mut n_blank, mut line, mut offset) = (Vec::new(), 0, 1, 0);
