@@ -61,10 +61,12 @@ impl<S: Slot> Table<S> {
         ((u64::from(tag) * self.slots.len() as u64) >> 32) as usize
     }
 
-    /// What stands first where this hash belongs. Reading it early hides how far away it is.
+    /// What stands first where this hash belongs, and what stands behind that. Reading it early hides how far away
+    /// it is.
     #[inline]
-    pub(crate) fn glance(&self, tag: u32) -> S {
-        self.slots[self.home(tag)]
+    pub(crate) fn glance(&self, tag: u32) -> [S; 2] {
+        let at = self.home(tag);
+        [self.slots[at], self.slots[(at + 1) & (self.slots.len() - 1)]]
     }
 
     /// The slot of this hash that is the same; or else the one that `make` gives is put there.
@@ -137,8 +139,10 @@ pub(crate) type Slots = Table<Numbered>;
 impl Slots {
     /// The number at a glance, where the hash is the same.
     #[inline]
-    pub(crate) fn number(glance: Numbered, tag: u32) -> Option<u32> {
-        (glance.tag() == tag && !glance.is_free()).then_some(glance.number())
+    pub(crate) fn number([first, next]: [Numbered; 2], tag: u32) -> Option<u32> {
+        // Chosen without a branch, which would have to wait for the memory.
+        let near = if first.tag() == tag { first } else { next };
+        (near.tag() == tag && !near.is_free()).then_some(near.number())
     }
 
     /// The number of this hash that is the same; or else the number that `make` gives is put there.

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use super::gather::rank_names;
 use crate::charge::builder::same_array;
 use crate::charge::intern::{Interner, same_text};
-use crate::charge::slots::{Numbered, Slot, Slots};
+use crate::charge::slots::Slots;
 
 pub(super) const EMPTY: u32 = u32::MAX;
 /// A name of a dictionary that is to be looked up.
@@ -158,27 +158,26 @@ impl Names {
                 names.value(code as usize).as_bytes()
             }
         };
-        let (mut tags, mut glances) = ([0u32; BLOCK], [Numbered::FREE; BLOCK]);
+        let (mut tags, mut near) = ([0u32; BLOCK], [None; BLOCK]);
         let mut places = [(0usize, 0usize); BLOCK];
         for block in wanted.chunks(BLOCK) {
             self.slots.reserve(block.len());
             for (tag, code) in tags.iter_mut().zip(block) {
                 *tag = (self.hasher.hash_one(text(*code)) >> 32) as u32;
             }
-            for (glance, tag) in glances.iter_mut().zip(&tags[..block.len()]) {
-                *glance = self.slots.glance(*tag);
+            for (near, tag) in near.iter_mut().zip(&tags[..block.len()]) {
+                *near = Slots::number(self.slots.glance(*tag), *tag);
             }
-            for (i, place) in places[..block.len()].iter_mut().enumerate() {
-                *place = Slots::number(glances[i], tags[i]).map_or((1, 0), |code| {
+            for (place, near) in places.iter_mut().zip(&near[..block.len()]) {
+                *place = near.map_or((0, 0), |code| {
                     (self.offsets[code as usize], self.offsets[code as usize + 1])
                 });
             }
             for (i, code) in block.iter().enumerate() {
                 let (name, (from, to)) = (text(*code), places[i]);
-                map[*code as usize] = if from <= to && same_text(&self.bytes[from..to], name) {
-                    glances[i].number()
-                } else {
-                    self.code_of_tag(name, tags[i])
+                map[*code as usize] = match near[i] {
+                    Some(known) if same_text(&self.bytes[from..to], name) => known,
+                    _ => self.code_of_tag(name, tags[i]),
                 };
             }
         }
@@ -256,18 +255,6 @@ impl PeriodCodes {
             self.ordinals.push(ordinal);
         }
         self.table[slot]
-    }
-
-    /// The codes of a column of ordinals, in place of what `out` holds.
-    pub(crate) fn codes_of(&mut self, ordinals: impl IntoIterator<Item = i32>, out: &mut Vec<u32>) {
-        out.clear();
-        out.extend(ordinals.into_iter().map(|ordinal| {
-            let distance = i64::from(ordinal).wrapping_sub(self.base);
-            match self.table.get(distance as usize) {
-                Some(code) if *code != EMPTY => *code,
-                _ => self.code(i64::from(ordinal)),
-            }
-        }));
     }
 
     fn far_code(&mut self, ordinal: i64) -> u32 {

@@ -1,7 +1,7 @@
 //! The engine: a question bound to batches, folded in parallel, merged, finished.
 //!
 //! `plan` is the question with everything refused that a user can get wrong; `select` decides which
-//! rows count; `group` numbers names and `tag_codes` tags, `pairs` groups; `sums` is the fold, `facts`, `rows` and
+//! rows count; `group` numbers names and `tag_codes` tags, `pairs` groups, and `numbering` puts that together; `sums` is the fold, `facts`, `rows` and
 //! `tags` keep more of what it adds; `finish` makes the answer; `receipt` is its account. Nothing here knows files:
 //! what ingest needs of a question travels as `charge::ScanHint`.
 
@@ -11,6 +11,7 @@ pub mod facts;
 mod finish;
 mod gather;
 pub(crate) mod group;
+mod numbering;
 pub(crate) mod pairs;
 pub mod plan;
 pub mod receipt;

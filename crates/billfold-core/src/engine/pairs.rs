@@ -52,7 +52,13 @@ impl Slot for PairSlot {
 impl PairSlot {
     #[inline]
     fn holds(self, left: u32, right: u32) -> bool {
-        self.left == left && self.right == right && !self.is_free()
+        self.is_of(left, right) && !self.is_free()
+    }
+
+    /// The same of a slot that may be free, and has no number then.
+    #[inline]
+    fn is_of(self, left: u32, right: u32) -> bool {
+        (self.left ^ left) | (self.right ^ right) == 0
     }
 }
 
@@ -108,25 +114,36 @@ impl Pairs {
 
     /// The same for a block of pairs by hash.
     fn combine_block(&mut self, left: &mut [u32], right: &[u32]) {
-        let (mut tags, mut glances) = ([0_u32; BLOCK], [PairSlot::FREE; BLOCK]);
+        let (mut tags, mut near) = ([0_u32; BLOCK], [EMPTY; BLOCK]);
         self.slots.reserve(left.len());
         for ((tag, left), right) in tags.iter_mut().zip(&*left).zip(right) {
             *tag = tag_of(*left, *right);
         }
-        for (glance, tag) in glances.iter_mut().zip(&tags[..left.len()]) {
-            *glance = self.slots.glance(*tag);
+        for (((near, tag), left), right) in near.iter_mut().zip(&tags).zip(&*left).zip(right) {
+            let [first, next] = self.slots.glance(*tag);
+            // A free slot has no number. Chosen without a branch, which would have to wait for the memory.
+            let or_next = if next.is_of(*left, *right) {
+                next.number
+            } else {
+                EMPTY
+            };
+            *near = if first.is_of(*left, *right) {
+                first.number
+            } else {
+                or_next
+            };
         }
         let Pairs { parts, slots, .. } = self;
-        for ((left, right), glance) in left.iter_mut().zip(right).zip(&glances) {
-            *left = if glance.holds(*left, *right) {
-                glance.number
-            } else {
+        for ((left, right), near) in left.iter_mut().zip(right).zip(&near) {
+            *left = if *near == EMPTY {
                 let known = parts.len() as u32;
                 let number = number_of(slots, *left, *right, known);
                 if number == known {
                     parts.push((*left, *right));
                 }
                 number
+            } else {
+                *near
             };
         }
     }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use arrow::array::{Array, StringArray};
 
 use super::group::{Names, PeriodCodes};
+use super::numbering::{FirstStep, When};
 use super::pairs::Pairs;
-use super::plan::{BatchColumn, Plan};
+use super::plan::Plan;
 use super::select::filter_rows;
 use super::spill::Spill;
 use super::tag_codes::TagsOfSets;
@@ -19,7 +20,7 @@ use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, ExactSum, GroupOverflow, SumColumn, share_between};
 use crate::query::Allocation;
-use crate::time::{Granularity, PeriodLookup, Window};
+use crate::time::{Granularity, Window};
 
 /// Bytes per group that putting groups in order takes: keys and places, and the groups of a range.
 const ORDER_BYTES: usize = 24;
@@ -28,7 +29,7 @@ const ORDER_BYTES: usize = 24;
 #[derive(Debug)]
 pub struct Sums {
     pub(super) plan: Arc<Plan>,
-    lookup: PeriodLookup,
+    pub(super) numbers: FirstStep,
     pub(super) currencies: Names,
     pub(super) periods: PeriodCodes,
     pub(super) names: Vec<Names>,
@@ -46,20 +47,19 @@ pub struct Sums {
     /// The period met last: ordinal, start and end.
     near: Option<(i64, i64, i64)>,
     scratch: Scratch,
-    tags_of_sets: Option<TagsOfSets>,
+    pub(super) tags_of_sets: Option<TagsOfSets>,
     /// Where groups go when they are too many.
     pub(super) spill: Option<Spill>,
 }
 
 /// Columns of one batch, kept to be used again.
 #[derive(Debug, Default)]
-struct Scratch {
-    currency: Vec<u32>,
+pub(super) struct Scratch {
+    pub(super) currency: Vec<u32>,
     rows: Vec<u32>,
     instants: Vec<i64>,
-    ordinals: Vec<i32>,
-    codes: Vec<u32>,
-    groups: Vec<u32>,
+    pub(super) codes: Vec<u32>,
+    pub(super) groups: Vec<u32>,
     narrow: Vec<i128>,
     wide: Vec<arrow::datatypes::i256>,
 }
@@ -161,7 +161,7 @@ impl Sums {
     pub fn new(plan: Arc<Plan>) -> Self {
         let n = plan.dimensions.len();
         Sums {
-            lookup: PeriodLookup::new(plan.calendar),
+            numbers: FirstStep::default(),
             currencies: Names::default(),
             periods: PeriodCodes::default(),
             names: std::iter::repeat_with(Names::default).take(n).collect(),
@@ -216,6 +216,7 @@ impl Sums {
         self.names.iter_mut().for_each(Names::clear);
         self.tags_of_sets = None;
         self.steps.iter_mut().for_each(Pairs::clear);
+        self.numbers.forget();
         self.costs = SumColumn::new();
         self.charges.clear();
     }
@@ -305,18 +306,15 @@ impl Sums {
             .map_err(|o| self.currency_overflow(o))?;
         }
         let mut instants = std::mem::take(&mut scratch.instants);
-        let mut ordinals = std::mem::take(&mut scratch.ordinals);
-        if plan.query.granularity == Granularity::Total {
-            ordinals.clear();
-            ordinals.resize(selected.map_or(batch.len(), <[u32]>::len), 0);
-        } else if let Some(rows) = selected {
-            gather(starts, rows, &mut instants);
-            self.lookup.ordinals(&instants, &mut ordinals);
-        } else {
-            self.lookup.ordinals(starts, &mut ordinals);
-        }
-        let exploded = self.number_groups(batch, selected, &ordinals, scratch);
-        let rows_of_groups = exploded.as_deref().or(selected);
+        let when = match selected {
+            Some(rows) => {
+                gather(starts, rows, &mut instants);
+                When::Instants(&instants)
+            }
+            None => When::Instants(starts),
+        };
+        let exploded = self.number_groups(batch, selected, &when, scratch);
+        let rows_of_groups = exploded.as_ref().map(|e| e.rows.as_slice()).or(selected);
         let groups = std::mem::take(&mut scratch.groups);
         self.grow_groups();
         for group in &groups {
@@ -343,7 +341,6 @@ impl Sums {
         scratch.groups = groups;
         scratch.rows = rows;
         scratch.instants = instants;
-        scratch.ordinals = ordinals;
 
         if !split.rows.is_empty() {
             self.add_split(batch, &split, scratch, watch)?;
@@ -467,20 +464,21 @@ impl Sums {
         scratch: &mut Scratch,
         watch: &mut W,
     ) -> Result<()> {
-        let exploded = self.number_groups_of(batch, Some(&split.rows), &split.ordinals, scratch);
+        let when = When::Ordinals(&split.ordinals);
+        let exploded = self.number_groups(batch, Some(&split.rows), &when, scratch);
         self.grow_groups();
         let groups = std::mem::take(&mut scratch.groups);
         for (i, group) in groups.iter().enumerate() {
             let share = exploded
                 .as_ref()
-                .map_or(i, |(_, contributions)| contributions[i] as usize);
+                .map_or(i, |exploded| exploded.contributions[i] as usize);
             self.charges[*group as usize] += 1;
             self.costs
                 .add_at(*group, &split.pieces[share].share)
                 .map_err(|o| self.group_overflow(o))?;
         }
         let (rows, piece_idx) = match &exploded {
-            Some((rows, contributions)) => (rows.as_slice(), Some(contributions.as_slice())),
+            Some(exploded) => (exploded.rows.as_slice(), Some(exploded.contributions.as_slice())),
             None => (split.rows.as_slice(), None),
         };
         watch.hear(
@@ -495,133 +493,6 @@ impl Sums {
         )?;
         scratch.groups = groups;
         Ok(())
-    }
-
-    fn number_groups(
-        &mut self,
-        batch: &ChargeBatch,
-        rows: Option<&[u32]>,
-        ordinals: &[i32],
-        scratch: &mut Scratch,
-    ) -> Option<Vec<u32>> {
-        self.number_groups_of(batch, rows, ordinals, scratch)
-            .map(|(rows, _)| rows)
-    }
-
-    /// Numbers the group of each contribution into `scratch.groups`.
-    ///
-    /// With `tag_id` a contribution counts once per tag; then the rows, and the contributions, that the
-    /// groups belong to are returned.
-    fn number_groups_of(
-        &mut self,
-        batch: &ChargeBatch,
-        rows: Option<&[u32]>,
-        ordinals: &[i32],
-        scratch: &mut Scratch,
-    ) -> Option<(Vec<u32>, Vec<u32>)> {
-        let plan = Arc::clone(&self.plan);
-        let Scratch {
-            currency,
-            groups,
-            codes,
-            ..
-        } = scratch;
-        let tag_dimension = plan.dimensions.iter().position(|d| *d == BatchColumn::TagId);
-        let exploded = tag_dimension.map(|d| self.explode(batch, rows, d));
-        let n_dims = plan.dimensions.len();
-
-        groups.clear();
-        match (&exploded, rows) {
-            (Some((rows, _, _)), _) => groups.extend(rows.iter().map(|r| currency[*r as usize])),
-            (None, Some(rows)) => groups.extend(rows.iter().map(|r| currency[*r as usize])),
-            (None, None) => groups.extend_from_slice(currency),
-        }
-        match &exploded {
-            Some((_, contributions, _)) => {
-                let ordinals = contributions.iter().map(|c| ordinals[*c as usize]);
-                self.periods.codes_of(ordinals, codes);
-            }
-            None => self.periods.codes_of(ordinals.iter().copied(), codes),
-        }
-        self.steps[0].combine(groups, codes, self.currencies.len(), self.periods.len());
-
-        for d in 0..n_dims {
-            let n_left = self.steps[d].len();
-            if let (BatchColumn::TagId, Some((_, _, tags))) = (&plan.dimensions[d], &exploded) {
-                self.steps[d + 1].combine(groups, tags, n_left, self.names[d].len());
-                continue;
-            }
-            let per_row = self.row_codes(batch, &plan.dimensions[d], d, std::mem::take(codes));
-            match exploded.as_ref().map(|(rows, _, _)| rows.as_slice()).or(rows) {
-                Some(rows) => {
-                    let gathered: Vec<u32> = rows.iter().map(|r| per_row[*r as usize]).collect();
-                    self.steps[d + 1].combine(groups, &gathered, n_left, self.names[d].len());
-                }
-                None => self.steps[d + 1].combine(groups, &per_row, n_left, self.names[d].len()),
-            }
-            *codes = per_row;
-        }
-        exploded.map(|(rows, contributions, _)| (rows, contributions))
-    }
-
-    /// Per row of the batch, the code of its value of a dimension that has one value per row.
-    fn row_codes(
-        &mut self,
-        batch: &ChargeBatch,
-        column: &BatchColumn,
-        d: usize,
-        mut out: Vec<u32>,
-    ) -> Vec<u32> {
-        match column {
-            BatchColumn::Text(i) => self.names[d].codes_of(batch.text(*i), &mut out),
-            BatchColumn::Currency => self.names[d].codes_of(batch.currency(), &mut out),
-            BatchColumn::Constant(text) => {
-                let code = self.names[d].code(text);
-                out.clear();
-                out.resize(batch.len(), code);
-            }
-            BatchColumn::TagKey(key) => {
-                out.clear();
-                if let Some(tags) = batch.tags() {
-                    let codes: Vec<u32> = (0..tags.n_sets())
-                        .map(|set| {
-                            let value = tags.set(set).find(|(k, _)| k == key).and_then(|(_, v)| v);
-                            self.names[d].code(value.unwrap_or(""))
-                        })
-                        .collect();
-                    out.extend(tags.codes().iter().map(|set| codes[*set as usize]));
-                }
-            }
-            BatchColumn::TagId => {}
-        }
-        out
-    }
-
-    /// Each contribution once per tag of its row (once under "" without tags): rows, contributions, tag codes.
-    fn explode(
-        &mut self,
-        batch: &ChargeBatch,
-        rows: Option<&[u32]>,
-        d: usize,
-    ) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
-        let (mut out_rows, mut contributions, mut codes) = (Vec::new(), Vec::new(), Vec::new());
-        let Some(tags) = batch.tags() else {
-            return (out_rows, contributions, codes);
-        };
-        let of_sets = match self.tags_of_sets.take() {
-            Some(met) if met.are_of(&tags) => met,
-            _ => TagsOfSets::new(&tags, &mut self.names[d]),
-        };
-        let n = rows.map_or(batch.len(), <[u32]>::len);
-        for i in 0..n {
-            let row = rows.map_or(i as u32, |rows| rows[i]);
-            let set = tags.codes()[row as usize] as usize;
-            codes.extend_from_slice(of_sets.codes_of(set));
-            out_rows.resize(codes.len(), row);
-            contributions.resize(codes.len(), i as u32);
-        }
-        self.tags_of_sets = Some(of_sets);
-        (out_rows, contributions, codes)
     }
 
     /// Adds what was added up before: contributions with their currency, period, keys, cost and charges.

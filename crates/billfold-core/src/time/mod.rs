@@ -22,8 +22,8 @@ pub use chrono::{Month, Weekday};
 pub use chrono_tz::Tz;
 pub use format::{format_instant, format_wall};
 pub use granularity::{Granularity, parse_month, parse_weekday};
-pub use lookup::PeriodLookup;
-pub use parse::{DateOrder, TimeError, TimeRules, parse_cell, parse_instant, parse_zulu};
+pub use lookup::{PeriodLookup, PeriodNumbers};
+pub use parse::{DateOrder, TimeError, TimeRules, parse_cell, parse_instant, parse_zulu, recent_instant};
 pub use window::Window;
 pub use zone::parse_zone;
 

@@ -198,11 +198,21 @@ pub fn parse_zulu(text: &[u8; 20]) -> Option<i64> {
     let year = (date as u32 & 0xff)
         .wrapping_mul(100)
         .wrapping_add((date >> 16) as u32 & 0xff);
-    let day = recent_day(year, (date >> 40) as u32 & 0xff, day)?;
     // 60 hours and the minutes meet in the fourth byte.
     let minute = (clock & 0xffff_ffff).wrapping_mul(60 << 24 | 1) >> 24 & 0xffff;
     let second = minute.wrapping_mul(60).wrapping_add(clock >> 48);
-    let seconds = i64::from(day).wrapping_mul(86_400).wrapping_add(second as i64);
+    recent_instant(year, (date >> 40) as u32 & 0xff, day, second as u32)
+}
+
+/// The instant (UTC microseconds) at so many seconds of a day; None before 1970, after 2099, and on a day that its
+/// month does not have.
+#[expect(clippy::inline_always, reason = "a part of hot loops")]
+#[inline(always)]
+pub fn recent_instant(year: u32, month: u32, day: u32, second: u32) -> Option<i64> {
+    let day = recent_day(year, month, day)?;
+    let seconds = i64::from(day)
+        .wrapping_mul(86_400)
+        .wrapping_add(i64::from(second));
     Some(seconds.wrapping_mul(MICROS_PER_SECOND))
 }
 

@@ -564,11 +564,9 @@ fn a_lookup_beyond_its_pages_still_answers_as_the_calendar() {
     let mut lookup = PeriodLookup::new(monthly);
     // A row in every month of 200 years needs more pages than are kept.
     let instants: Vec<i64> = (0..200 * 12).map(|month| month * 30 * MICROS_PER_DAY).collect();
-    let mut ordinals = Vec::new();
     for _ in 0..2 {
-        lookup.ordinals(&instants, &mut ordinals);
-        for (&instant, &ordinal) in instants.iter().zip(&ordinals) {
-            assert_eq!(i64::from(ordinal), monthly.ordinal(instant));
+        for &instant in &instants {
+            assert_eq!(i64::from(lookup.ordinal(instant)), monthly.ordinal(instant));
         }
     }
 }
@@ -604,12 +602,32 @@ proptest! {
             fiscal_start: Month::try_from(fiscal_start).unwrap(),
         };
         let mut lookup = PeriodLookup::new(calendar);
-        let mut ordinals = Vec::new();
         // Twice: while the pages are filled, and from the pages.
         for _ in 0..2 {
-            lookup.ordinals(&instants, &mut ordinals);
-            let expected: Vec<i32> = instants.iter().map(|&instant| calendar.ordinal(instant) as i32).collect();
-            prop_assert_eq!(&ordinals, &expected);
+            for &instant in &instants {
+                prop_assert_eq!(i64::from(lookup.ordinal(instant)), calendar.ordinal(instant));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_periods_are_the_same_for_the_same_period_only(
+        zone_idx in 0..TZ_VARIANTS.len(),
+        granularity_idx in 0..Granularity::ALL.len(),
+        instants in prop::collection::vec(instants(), 1..30),
+    ) {
+        let calendar = calendar(TZ_VARIANTS[zone_idx], Granularity::ALL[granularity_idx]);
+        let mut table = PeriodNumbers::new(calendar);
+        let mut met: Vec<i64> = Vec::new();
+        let mut numbers = Vec::new();
+        for _ in 0..2 {
+            table.numbers(&instants, &mut numbers, |ordinal| {
+                let known = met.iter().position(|o| *o == ordinal);
+                known.unwrap_or_else(|| { met.push(ordinal); met.len() - 1 }) as u32
+            });
+            let ordinals: Vec<i64> = numbers.iter().map(|n| met[*n as usize]).collect();
+            let expected: Vec<i64> = instants.iter().map(|&instant| calendar.ordinal(instant)).collect();
+            prop_assert_eq!(ordinals, expected);
         }
     }
 

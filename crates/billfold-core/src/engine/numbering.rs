@@ -1,0 +1,218 @@
+//! Contributions to groups: a number per charge, or part of one, and tag.
+//!
+//! The first step of a group's path is its currency and period. Where a batch has one currency, as nearly all have,
+//! a table finds the number of both from the instant at once; after that, step by step, a dimension is added.
+
+use std::sync::Arc;
+
+use arrow::array::Array;
+
+use super::plan::BatchColumn;
+use super::sums::{Scratch, Sums};
+use super::tag_codes::TagsOfSets;
+use crate::charge::ChargeBatch;
+use crate::time::{Calendar, PeriodNumbers};
+
+/// Currencies that have a table of their own.
+const MAX_TABLES: usize = 8;
+
+/// When contributions take place.
+pub(super) enum When<'a> {
+    /// UTC microseconds.
+    Instants(&'a [i64]),
+    /// Ordinals of the plan's calendar.
+    Ordinals(&'a [i32]),
+}
+
+/// Contributions once per tag.
+#[derive(Debug, Default)]
+pub(super) struct Exploded {
+    /// Per group number, the row.
+    pub(super) rows: Vec<u32>,
+    /// Per group number, the contribution that it is of.
+    pub(super) contributions: Vec<u32>,
+    tags: Vec<u32>,
+}
+
+/// Tables from instants to numbers.
+#[derive(Debug, Default)]
+pub(super) struct FirstStep {
+    /// The codes of periods.
+    periods: Option<PeriodNumbers>,
+    /// Per currency, the numbers of its pairs with periods.
+    pairs: Vec<(u32, PeriodNumbers)>,
+}
+
+impl FirstStep {
+    /// Forgets the numbers of pairs, when those are given anew.
+    pub(super) fn forget(&mut self) {
+        self.pairs.clear();
+    }
+
+    fn periods(&mut self, calendar: Calendar) -> &mut PeriodNumbers {
+        self.periods.get_or_insert_with(|| PeriodNumbers::new(calendar))
+    }
+
+    /// The table of a currency; None where too many have one.
+    fn of_currency(&mut self, currency: u32, calendar: Calendar) -> Option<&mut PeriodNumbers> {
+        let known = self.pairs.iter().position(|(of, _)| *of == currency);
+        let at = match known {
+            Some(at) => at,
+            None if self.pairs.len() < MAX_TABLES => {
+                self.pairs.push((currency, PeriodNumbers::new(calendar)));
+                self.pairs.len() - 1
+            }
+            None => return None,
+        };
+        Some(&mut self.pairs[at].1)
+    }
+}
+
+/// The code of a batch's only currency.
+fn only_currency(batch: &ChargeBatch, codes: &[u32]) -> Option<u32> {
+    let column = batch.currency();
+    (column.values().len() == 1 && column.null_count() == 0)
+        .then(|| codes.first().copied())
+        .flatten()
+}
+
+impl Sums {
+    /// Numbers the group of each contribution into `scratch.groups`. `rows`: the batch's row of each, all without it.
+    ///
+    /// With `tag_id` a contribution counts once per tag, and those are returned.
+    pub(super) fn number_groups(
+        &mut self,
+        batch: &ChargeBatch,
+        rows: Option<&[u32]>,
+        when: &When<'_>,
+        scratch: &mut Scratch,
+    ) -> Option<Exploded> {
+        let plan = Arc::clone(&self.plan);
+        self.number_first_step(batch, rows, when, scratch);
+        let Scratch { groups, codes, .. } = scratch;
+        let tag_dimension = plan.dimensions.iter().position(|d| *d == BatchColumn::TagId);
+        let exploded = tag_dimension.map(|d| self.explode(batch, rows, d));
+        if let Some(exploded) = &exploded {
+            let each = exploded.contributions.iter().map(|c| groups[*c as usize]);
+            *groups = each.collect();
+        }
+        for d in 0..plan.dimensions.len() {
+            let n_left = self.steps[d].len();
+            if let (BatchColumn::TagId, Some(exploded)) = (&plan.dimensions[d], &exploded) {
+                self.steps[d + 1].combine(groups, &exploded.tags, n_left, self.names[d].len());
+                continue;
+            }
+            let per_row = self.row_codes(batch, &plan.dimensions[d], d, std::mem::take(codes));
+            match exploded.as_ref().map(|e| e.rows.as_slice()).or(rows) {
+                Some(rows) => {
+                    let gathered: Vec<u32> = rows.iter().map(|r| per_row[*r as usize]).collect();
+                    self.steps[d + 1].combine(groups, &gathered, n_left, self.names[d].len());
+                }
+                None => self.steps[d + 1].combine(groups, &per_row, n_left, self.names[d].len()),
+            }
+            *codes = per_row;
+        }
+        exploded
+    }
+
+    /// Numbers the currency and period of each contribution into `scratch.groups`.
+    fn number_first_step(
+        &mut self,
+        batch: &ChargeBatch,
+        rows: Option<&[u32]>,
+        when: &When<'_>,
+        scratch: &mut Scratch,
+    ) {
+        let calendar = self.plan.calendar;
+        let Scratch {
+            currency,
+            groups,
+            codes,
+            ..
+        } = scratch;
+        let n_currencies = self.currencies.len();
+        let (periods, step) = (&mut self.periods, &mut self.steps[0]);
+        if let (When::Instants(instants), Some(currency)) = (when, only_currency(batch, currency))
+            && let Some(table) = self.numbers.of_currency(currency, calendar)
+        {
+            table.numbers(instants, groups, |ordinal| {
+                let mut number = [currency];
+                let period = periods.code(ordinal);
+                step.combine(&mut number, &[period], n_currencies, periods.len());
+                number[0]
+            });
+            return;
+        }
+        groups.clear();
+        match rows {
+            Some(rows) => groups.extend(rows.iter().map(|r| currency[*r as usize])),
+            None => groups.extend_from_slice(currency),
+        }
+        match when {
+            When::Instants(instants) => {
+                let table = self.numbers.periods(calendar);
+                table.numbers(instants, codes, |ordinal| periods.code(ordinal));
+            }
+            When::Ordinals(ordinals) => {
+                codes.clear();
+                codes.extend(ordinals.iter().map(|o| periods.code(i64::from(*o))));
+            }
+        }
+        step.combine(groups, codes, n_currencies, periods.len());
+    }
+
+    /// Per row of the batch, the code of its value of a dimension that has one value per row.
+    fn row_codes(
+        &mut self,
+        batch: &ChargeBatch,
+        column: &BatchColumn,
+        d: usize,
+        mut out: Vec<u32>,
+    ) -> Vec<u32> {
+        match column {
+            BatchColumn::Text(i) => self.names[d].codes_of(batch.text(*i), &mut out),
+            BatchColumn::Currency => self.names[d].codes_of(batch.currency(), &mut out),
+            BatchColumn::Constant(text) => {
+                let code = self.names[d].code(text);
+                out.clear();
+                out.resize(batch.len(), code);
+            }
+            BatchColumn::TagKey(key) => {
+                out.clear();
+                if let Some(tags) = batch.tags() {
+                    let codes: Vec<u32> = (0..tags.n_sets())
+                        .map(|set| {
+                            let value = tags.set(set).find(|(k, _)| k == key).and_then(|(_, v)| v);
+                            self.names[d].code(value.unwrap_or(""))
+                        })
+                        .collect();
+                    out.extend(tags.codes().iter().map(|set| codes[*set as usize]));
+                }
+            }
+            BatchColumn::TagId => {}
+        }
+        out
+    }
+
+    /// Each contribution once per tag of its row (once under "" without tags).
+    fn explode(&mut self, batch: &ChargeBatch, rows: Option<&[u32]>, d: usize) -> Exploded {
+        let mut out = Exploded::default();
+        let Some(tags) = batch.tags() else {
+            return out;
+        };
+        let of_sets = match self.tags_of_sets.take() {
+            Some(met) if met.are_of(&tags) => met,
+            _ => TagsOfSets::new(&tags, &mut self.names[d]),
+        };
+        let n = rows.map_or(batch.len(), <[u32]>::len);
+        for i in 0..n {
+            let row = rows.map_or(i as u32, |rows| rows[i]);
+            let set = tags.codes()[row as usize] as usize;
+            out.tags.extend_from_slice(of_sets.codes_of(set));
+            out.rows.resize(out.tags.len(), row);
+            out.contributions.resize(out.tags.len(), i as u32);
+        }
+        self.tags_of_sets = Some(of_sets);
+        out
+    }
+}
