@@ -1,8 +1,11 @@
 //! Sixty-four bytes at a time: which of them equal one byte, as the bits of a `u64`.
 //!
-//! Bit 0 stands for the first byte. Nothing here knows what the bytes mean.
+//! Bit 0 stands for the first byte. Nothing here knows what the bytes mean, but for the shape of a time that most
+//! bills write.
 
 use wide::u8x32;
+
+use crate::time::parse_zulu;
 
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;
@@ -36,6 +39,16 @@ pub(super) trait Block: Copy {
     /// [`prefix_xor`], as this machine does it best.
     fn prefix_xor(x: u64) -> u64 {
         prefix_xor(x)
+    }
+
+    /// [`parse_zulu`], as this machine does it best.
+    #[expect(
+        clippy::inline_always,
+        reason = "its constants stay in registers between cells"
+    )]
+    #[inline(always)]
+    fn zulu(text: &[u8; 20]) -> Option<i64> {
+        parse_zulu(text)
     }
 
     /// A block of fewer than 64 bytes, filled up with zeros; mask the result with [`below`] its length.

@@ -11,11 +11,11 @@ use super::chunker::Chunk;
 use super::columns::Columns;
 use super::fill::Fill;
 use super::marks::Marks;
+use super::mask::{Block, Portable};
 use super::{Dialect, Malformed, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{MAX_CHUNK, count_lines};
 use crate::money::{POW10_SHORT, parse_short};
-use crate::time::parse_zulu;
 
 /// The memory of an index, reused from chunk to chunk. One per worker.
 #[derive(Debug, Default)]
@@ -407,24 +407,35 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The instants of field `j`, where every record has one in the shape of [`parse_zulu`].
+    /// The instants of field `j`, where every record has one in the shape of [`parse_zulu`](crate::time::parse_zulu).
     pub fn zulu_instants(&self, j: usize) -> Option<Vec<i64>> {
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::detected() {
+            return super::avx2::zulu_instants(self, j);
+        }
+        self.zulu_instants_of::<Portable>(j)
+    }
+
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    pub(super) fn zulu_instants_of<B: Block>(&self, j: usize) -> Option<Vec<i64>> {
         if self.is_edge(j) {
-            self.zulu_instants_at(self.spans::<true>(j)?)
+            self.zulu_instants_at::<B>(self.spans::<true>(j)?)
         } else {
-            self.zulu_instants_at(self.spans::<false>(j)?)
+            self.zulu_instants_at::<B>(self.spans::<false>(j)?)
         }
     }
 
-    #[inline]
-    fn zulu_instants_at(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Vec<i64>> {
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    fn zulu_instants_at<B: Block>(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Vec<i64>> {
         let mut instants = Vec::with_capacity(self.len());
         for span in spans {
             if span.len() != 20 {
                 return None;
             }
             let text = self.bytes.get(span.start..)?.first_chunk::<20>()?;
-            instants.push(parse_zulu(text)?);
+            instants.push(B::zulu(text)?);
         }
         Some(instants)
     }

@@ -849,3 +849,26 @@ proptest! {
         prop_assert_eq!(parsed.is_none(), bytes.is_empty());
     }
 }
+
+#[test]
+fn a_time_with_any_byte_changed_is_read_alike_on_every_machine() {
+    let columns = Columns::all(3);
+    let mut index = RecordIndex::new();
+    for sound in [
+        "2024-02-29T23:59:59Z",
+        "1970-01-01T00:00:00Z",
+        "2099-12-31T19:48:07Z",
+        "2023-10-10T10:20:30Z",
+    ] {
+        for at in 0..20 {
+            for byte in (0..=255).filter(|byte| !b",\n\r\"".contains(byte)) {
+                let mut text: [u8; 20] = sound.as_bytes().try_into().unwrap();
+                text[at] = byte;
+                let bill = [b"a,".as_slice(), &text, b",b\n"].concat();
+                let records = index.index(&bill, Dialect::COMMA, columns.clone()).unwrap();
+                let expected = parse_zulu(&text).map(|instant| vec![instant]);
+                assert_eq!(records.zulu_instants(1), expected, "{}", text.escape_ascii());
+            }
+        }
+    }
+}
