@@ -14,7 +14,7 @@ use crate::ingest::decode::{Decode, Decoded};
 use crate::ingest::formats::{self, Binding, Format, Headers, list_parts, recognise, unknown_format};
 use crate::ingest::json::Layout;
 use crate::ingest::json_bill::{Inside, JsonShape, JsonStream};
-use crate::ingest::parquet_bill::{ParquetShape, RowGroup};
+use crate::ingest::parquet::shape::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Packing, Place, Source, Stamp, unpack_error};
 use crate::ingest::tag_column::KnownSets;

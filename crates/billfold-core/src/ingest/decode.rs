@@ -160,9 +160,10 @@ fn times<C: Cells>(
         let fits = match &starts {
             None => true,
             Some((starts, _)) => {
-                // Without a way out the loop is a few instructions for many rows.
-                let early = |n: usize, (end, start)| n + usize::from(end < start);
-                plan.rules.ends_are_exclusive() && sound.iter().zip(*starts).fold(0, early) == 0
+                // Lengths of charges put together: their sign is that of any that ends too early. Possible instants
+                // are not so far apart that the difference could wrap.
+                let lengths = |bits: i64, (end, start): (&i64, &i64)| bits | end.wrapping_sub(*start);
+                plan.rules.ends_are_exclusive() && sound.iter().zip(*starts).fold(0, lengths) >= 0
             }
         };
         if fits {

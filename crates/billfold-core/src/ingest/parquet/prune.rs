@@ -12,9 +12,9 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 
-use super::parquet_bill::RowGroup;
-use super::parquet_cells::instants_of;
-use super::plan::DecodePlan;
+use super::cells::instants_of;
+use super::shape::RowGroup;
+use crate::ingest::plan::DecodePlan;
 use crate::time::Window;
 
 /// A row group falls into at most about so many pieces: each has a reader of its own.

@@ -97,10 +97,7 @@ impl Cells for ArrowCells<'_> {
         }
         let micros = micros_of(array, self.rules.time)?;
         let instants = micros.as_primitive::<TimestampMicrosecondType>().values();
-        let (first, last) = instants.iter().fold((i64::MAX, i64::MIN), |(first, last), i| {
-            (first.min(*i), last.max(*i))
-        });
-        (first >= time::MIN_INSTANT && last <= time::MAX_INSTANT).then(|| instants.clone())
+        all_possible(instants).then(|| instants.clone())
     }
 
     fn text_column(&self, column: usize, rules: &CellReading) -> Option<Result<TextArray>> {
@@ -142,12 +139,9 @@ impl Cells for ArrowCells<'_> {
             return None;
         }
         let values = array.as_primitive::<Decimal128Type>().values();
-        // A damaged file may hold more digits than its type allows.
-        let limit = crate::money::POW10[38];
-        if values.iter().any(|v| v.unsigned_abs() >= limit.unsigned_abs()) {
-            return None;
-        }
-        narrow_cost(values.clone(), scale.unsigned_abs(), None).ok()
+        all_within_38_digits(values)
+            .then(|| narrow_cost(values.clone(), scale.unsigned_abs(), None).ok())
+            .flatten()
     }
 
     fn amount(
@@ -204,6 +198,29 @@ impl Cells for ArrowCells<'_> {
             .map(Some)
             .map_err(|error| Fault::amount(error, column, text_cell(array, row, scratch)))
     }
+}
+
+/// Whether all instants are possible ones. A damaged file may hold others.
+fn all_possible(instants: &[i64]) -> bool {
+    // Distances from the first instant, put together: the sum of their bits tells the size of the largest.
+    let bits = instants.iter().fold(0, |bits, i| {
+        bits | i.wrapping_sub(time::MIN_INSTANT).cast_unsigned()
+    });
+    let range = time::MAX_INSTANT.abs_diff(time::MIN_INSTANT);
+    bits < 1 << range.ilog2()
+        || instants
+            .iter()
+            .all(|i| (time::MIN_INSTANT..=time::MAX_INSTANT).contains(i))
+}
+
+/// Whether no number has more than 38 digits. A damaged file may hold more than its type allows.
+fn all_within_38_digits(numbers: &[i128]) -> bool {
+    // The upper halves without their signs, put together as above. 2¹²⁶ is below 10³⁸.
+    let bits = numbers
+        .iter()
+        .fold(0, |bits, v| bits | ((v >> 64) ^ (v >> 127)) as u64);
+    let limit = crate::money::POW10[38].unsigned_abs();
+    bits < 1 << 62 || numbers.iter().all(|v| v.unsigned_abs() < limit)
 }
 
 /// A decimal of any scale that Arrow allows.
@@ -380,6 +397,22 @@ mod tests {
             Amount::parse(text_cell(&wide, 0, &mut scratch)),
             Err(AmountError::Scale)
         );
+    }
+
+    #[test]
+    fn numbers_and_instants_at_the_limits_are_judged_one_by_one() {
+        let most = crate::money::POW10[38] - 1;
+        for fits in [0, 1, -1, most, -most, (1 << 126) - 1, -(1 << 126)] {
+            assert!(all_within_38_digits(&[5, fits, -5]), "{fits}");
+        }
+        for past in [most + 1, -most - 1, i128::MAX, i128::MIN] {
+            assert!(!all_within_38_digits(&[5, past, -5]), "{past}");
+        }
+        let (first, last) = (time::MIN_INSTANT, time::MAX_INSTANT);
+        assert!(all_possible(&[0, first, last, -1]));
+        for past in [first - 1, last + 1, i64::MIN, i64::MAX] {
+            assert!(!all_possible(&[0, past]), "{past}");
+        }
     }
 
     #[test]
