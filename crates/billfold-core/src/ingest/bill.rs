@@ -7,6 +7,7 @@ use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
 use crate::charge::schema::{self, CHARGE_PERIOD_END, CHARGE_TIME, ColumnKind, EFFECTIVE_COST};
 use crate::error::{Error, Result};
+use crate::ingest::ahead::Unpacker;
 use crate::ingest::cells::CellVisitor;
 use crate::ingest::csv::{Columns, RecordIndex};
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
@@ -77,6 +78,8 @@ pub struct BillStream {
     inner: StreamKind,
     next_index: u64,
     stamp: Option<Stamp>,
+    /// How others can unpack ahead, where the file is packed.
+    unpacker: Option<Arc<Unpacker>>,
     /// Rows in row groups that are not read.
     pub n_skipped: u64,
 }
@@ -238,6 +241,7 @@ impl Bill {
             notes.push("lines end with CR alone".to_owned());
         }
         let stream = (!source.is_file()).then(|| BillStream {
+            unpacker: head.unpack_ahead(),
             inner: StreamKind::Csv(Box::new(shape.stream(head, options.chunk_bytes))),
             next_index: 0,
             stamp,
@@ -253,11 +257,12 @@ impl Bill {
         source: &Source,
         options: &OpenOptions,
         shape: JsonShape,
-        head: TextHead,
+        mut head: TextHead,
         notes: Vec<String>,
         stamp: Option<Stamp>,
     ) -> Result<Opened> {
         let packing = head.packing;
+        let unpacker = head.unpack_ahead();
         let one_line = head.whole && memchr::memchr(b'\n', head.sample.trim_ascii()).is_none();
         let mut stream = shape.stream(head, options.chunk_bytes);
         let inside = Inside::of(&options.formats);
@@ -285,6 +290,7 @@ impl Bill {
             inner: StreamKind::Json(Box::new(stream)),
             next_index: 0,
             stamp,
+            unpacker,
             n_skipped: 0,
         });
         Ok(Opened::Bill(Box::new(bill), stream.map(Box::new)))
@@ -304,6 +310,7 @@ impl Bill {
         let stamp = raw.stamp;
         let text = |raw| TextHead::open(raw, self.options.encoding.as_deref());
         let mut n_skipped = 0;
+        let mut unpacker = None;
         let inner = match &self.carrier {
             Carrier::Csv(shape) => {
                 let mut head = text(raw)?;
@@ -315,10 +322,13 @@ impl Bill {
                         "the header changed while the file was read",
                     ));
                 }
+                unpacker = head.unpack_ahead();
                 StreamKind::Csv(Box::new(again.stream(head, self.options.chunk_bytes)))
             }
             Carrier::Json(shape) => {
-                StreamKind::Json(Box::new(shape.stream(text(raw)?, self.options.chunk_bytes)))
+                let mut head = text(raw)?;
+                unpacker = head.unpack_ahead();
+                StreamKind::Json(Box::new(shape.stream(head, self.options.chunk_bytes)))
             }
             Carrier::Parquet(shape) => {
                 let (groups, skipped) =
@@ -332,6 +342,7 @@ impl Bill {
             inner,
             next_index: 0,
             stamp,
+            unpacker,
             n_skipped,
         })
     }
@@ -556,6 +567,11 @@ impl BillPlan {
 }
 
 impl BillStream {
+    /// How others can unpack ahead of whoever takes the chunks, where the file is packed.
+    pub(crate) fn unpacker(&self) -> Option<Arc<Unpacker>> {
+        self.unpacker.clone()
+    }
+
     /// Whether the file is text that ends within a line.
     pub fn ends_within_line(&self) -> bool {
         matches!(&self.inner, StreamKind::Csv(stream) if !stream.ends_with_newline)

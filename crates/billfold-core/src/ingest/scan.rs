@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::charge::ChargeBatch;
 use crate::charge::batch::RowCounts;
 use crate::error::{Diagnostic, Error, Location, Result};
+use crate::ingest::ahead::Unpacker;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Task, Worker};
 use crate::money::Currency;
 use crate::money::{ExactSum, Totals};
@@ -47,6 +48,8 @@ pub type OnReject<'a> = dyn FnMut(Diagnostic) -> Result<()> + Send + 'a;
 struct Lane {
     ready: usize,
     stream: Mutex<Option<BillStream>>,
+    /// Known once the stream is.
+    unpacker: OnceLock<Arc<Unpacker>>,
     done: AtomicBool,
 }
 
@@ -83,6 +86,10 @@ pub fn scan<'a, S: Send>(
         .enumerate()
         .map(|(ready, stream)| Lane {
             ready,
+            unpacker: stream
+                .as_ref()
+                .and_then(BillStream::unpacker)
+                .map_or_else(OnceLock::new, OnceLock::from),
             stream: Mutex::new(stream),
             done: AtomicBool::new(false),
         })
@@ -206,7 +213,15 @@ fn next_task(shared: &Shared<'_, '_>, done: &mut Option<Task>) -> Result<Option<
                 return Ok(Some((lane.ready, task)));
             }
         }
-        // All readers are busy: begin another bill, or else wait for one of them.
+        // All readers are busy: begin another bill, or unpack ahead of one of them, or else wait.
+        let can_begin = {
+            let open = lock(&shared.open);
+            open.active.len() < shared.n_workers && open.next < shared.lanes.len()
+        };
+        let unpackers = active.iter().filter_map(|idx| shared.lanes[*idx].unpacker.get());
+        if !can_begin && unpackers.into_iter().any(|unpacker| unpacker.help()) {
+            continue;
+        }
         let lane = {
             let mut open = lock(&shared.open);
             if open.active.len() < shared.n_workers && open.next < shared.lanes.len() {
@@ -244,7 +259,11 @@ fn take_from(
     };
     let named = |e: Error| e.in_source(&ready.bill.source.name);
     if stream.is_none() {
-        *stream = Some(ready.bill.stream(plan)?);
+        let opened = ready.bill.stream(plan)?;
+        if let Some(unpacker) = opened.unpacker() {
+            let _ = lane.unpacker.set(unpacker);
+        }
+        *stream = Some(opened);
     }
     let Some(open) = stream.as_mut() else {
         return Ok(None);

@@ -1,10 +1,12 @@
 //! Text files on their way in: unpacked, in UTF-8, with their first bytes to look at.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
 
 use crate::error::{Error, Result};
+use crate::ingest::ahead::{ReadAhead, Unpacker};
 use crate::ingest::source::{Packing, RawReader, unpack, unpack_error};
 
 /// Bytes of a file that are looked at to tell what it is.
@@ -66,6 +68,18 @@ impl TextHead {
             packing,
             transcoded: encoding.map(Encoding::name),
         })
+    }
+
+    /// Lets others unpack ahead of whoever reads the rest; None where there is nothing to unpack.
+    pub(crate) fn unpack_ahead(&mut self) -> Option<Arc<Unpacker>> {
+        if self.whole || (self.packing == Packing::Plain && self.transcoded.is_none()) {
+            return None;
+        }
+        let rest = std::mem::replace(&mut self.rest, Box::new(io::empty()));
+        let ahead = ReadAhead::new(rest);
+        let unpacker = ahead.unpacker();
+        self.rest = Box::new(ahead);
+        Some(unpacker)
     }
 
     /// Reads on until the sample is at least twice as long, for headers that need it. False at the end.

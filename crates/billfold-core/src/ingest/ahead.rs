@@ -1,0 +1,203 @@
+//! Unpacking ahead: whoever waits for a packed file's reader unpacks the next bytes of it meanwhile.
+//!
+//! Unpacking goes byte after byte and is most of the work of a packed bill, so it should never stand still: not
+//! while whoever holds the reader looks for the borders of records. The bytes come out in their order, whoever
+//! unpacked them; an error comes where it was met. Nothing here knows what the bytes mean.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes unpacked at once: they stay in a core's cache until somebody looks at them.
+const BLOCK_BYTES: usize = 1 << 18;
+/// Blocks that are kept for the reader at most.
+const MAX_READY: usize = 8;
+
+/// The reader's end of a file that others may unpack ahead.
+pub(crate) struct ReadAhead {
+    unpacker: Arc<Unpacker>,
+    /// A block that was unpacked ahead, and what of it was read.
+    block: Vec<u8>,
+    n_read: usize,
+}
+
+/// The helpers' end.
+pub(crate) struct Unpacker {
+    /// Held before `blocks`, so that blocks are put there in their order.
+    input: Mutex<Input>,
+    blocks: Mutex<Blocks>,
+}
+
+struct Input {
+    reader: Box<dyn Read + Send>,
+    at_end: bool,
+}
+
+#[derive(Default)]
+struct Blocks {
+    ready: VecDeque<io::Result<Vec<u8>>>,
+    /// Memory that came back.
+    spare: Vec<Vec<u8>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A worker that panicked has already failed the run.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ReadAhead {
+    /// A reader that gives the same bytes.
+    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
+        ReadAhead {
+            unpacker: Arc::new(Unpacker {
+                input: Mutex::new(Input {
+                    reader,
+                    at_end: false,
+                }),
+                blocks: Mutex::default(),
+            }),
+            block: Vec::new(),
+            n_read: 0,
+        }
+    }
+
+    /// What helpers need.
+    pub(crate) fn unpacker(&self) -> Arc<Unpacker> {
+        Arc::clone(&self.unpacker)
+    }
+
+    /// Takes the next block that is ready; false where there is none.
+    fn take_ready(&mut self) -> io::Result<bool> {
+        let mut blocks = lock(&self.unpacker.blocks);
+        let Some(next) = blocks.ready.pop_front() else {
+            return Ok(false);
+        };
+        let done = std::mem::replace(&mut self.block, next?);
+        self.n_read = 0;
+        if done.capacity() > 0 {
+            blocks.spare.push(done);
+        }
+        Ok(true)
+    }
+}
+
+impl Read for ReadAhead {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.n_read == self.block.len() && !self.take_ready()? {
+            let unpacker = Arc::clone(&self.unpacker);
+            let mut input = lock(&unpacker.input);
+            // Whoever had the input may have left a block.
+            if !self.take_ready()? {
+                return if input.at_end {
+                    Ok(0)
+                } else {
+                    input.reader.read(buf)
+                };
+            }
+        }
+        let rest = &self.block[self.n_read..];
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        self.n_read += n;
+        Ok(n)
+    }
+}
+
+impl Unpacker {
+    /// Unpacks a block, after whoever unpacks now; false where enough are ready, or none is left.
+    pub(crate) fn help(&self) -> bool {
+        let mut input = lock(&self.input);
+        let mut blocks = lock(&self.blocks);
+        if input.at_end || blocks.ready.len() >= MAX_READY {
+            return false;
+        }
+        let mut block = blocks.spare.pop().unwrap_or_default();
+        drop(blocks);
+        block.resize(BLOCK_BYTES, 0);
+        let mut n_filled = 0;
+        let mut failed = None;
+        while n_filled < BLOCK_BYTES && !input.at_end {
+            match input.reader.read(&mut block[n_filled..]) {
+                Ok(0) => input.at_end = true,
+                // A reader that claims more than it was given room for is not believed.
+                Ok(n) => n_filled = (n_filled + n).min(BLOCK_BYTES),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    input.at_end = true;
+                    failed = Some(error);
+                }
+            }
+        }
+        block.truncate(n_filled);
+        let mut blocks = lock(&self.blocks);
+        if !block.is_empty() {
+            blocks.ready.push_back(Ok(block));
+        }
+        blocks.ready.extend(failed.map(Err));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some bytes, a few at a time, and then an error.
+    struct Slow(Vec<u8>, usize);
+
+    impl Read for Slow {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let n = buf.len().min(self.0.len() - self.1).min(70_001);
+            if n == 0 {
+                return Err(io::Error::other("the end is missing"));
+            }
+            buf[..n].copy_from_slice(&self.0[self.1..self.1 + n]);
+            self.1 += n;
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn bytes_come_in_order_whoever_unpacks_them_and_errors_at_their_place() {
+        let bytes: Vec<u8> = (0..5_000_000_u32).map(|i| (i % 251) as u8).collect();
+        for n_helpers in [0, 1, 3] {
+            let mut reader = ReadAhead::new(Box::new(Slow(bytes.clone(), 0)));
+            let unpacker = reader.unpacker();
+            let done = std::sync::atomic::AtomicBool::new(false);
+            let (read, error) = std::thread::scope(|scope| {
+                for _ in 0..n_helpers {
+                    scope.spawn(|| {
+                        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                            unpacker.help();
+                            std::thread::yield_now();
+                        }
+                    });
+                }
+                let mut read = Vec::new();
+                let mut buffer = vec![0; 33_333];
+                let error = loop {
+                    match reader.read(&mut buffer) {
+                        Ok(n) => read.extend_from_slice(&buffer[..n]),
+                        Err(error) => break error,
+                    }
+                };
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+                (read, error)
+            });
+            assert!(read == bytes, "{n_helpers} helpers");
+            assert_eq!(error.to_string(), "the end is missing");
+        }
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_limit() {
+        let reader = ReadAhead::new(Box::new(io::repeat(7)));
+        let unpacker = reader.unpacker();
+        let n_helped = (0..100).filter(|_| unpacker.help()).count();
+        assert_eq!(n_helped, MAX_READY);
+        let mut reader = ReadAhead::new(Box::new(io::empty()));
+        assert!(reader.unpacker().help());
+        assert!(!reader.unpacker().help());
+        assert_eq!(reader.read(&mut [0; 9]).unwrap(), 0);
+    }
+}
