@@ -97,7 +97,7 @@ impl Default for RunOptions<'_> {
             exchange: None,
             delivery: Delivery::Sure,
             max_expand: MAX_EXPAND,
-            chunk_bytes: 1 << 18,
+            chunk_bytes: 3 << 17,
             progress: Arc::default(),
             memory: None,
         }

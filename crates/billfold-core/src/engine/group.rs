@@ -173,6 +173,13 @@ impl Names {
                     (self.offsets[code as usize], self.offsets[code as usize + 1])
                 });
             }
+            // The first bytes tell most names apart that have the same hash, and bring the others near.
+            for (i, code) in block.iter().enumerate() {
+                let (from, to) = places[i];
+                if self.bytes[from..to].first_chunk::<8>() != text(*code).first_chunk::<8>() {
+                    near[i] = None;
+                }
+            }
             for (i, code) in block.iter().enumerate() {
                 let (name, (from, to)) = (text(*code), places[i]);
                 map[*code as usize] = match near[i] {

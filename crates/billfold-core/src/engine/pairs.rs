@@ -2,13 +2,16 @@
 //!
 //! A group is a path of pairs: (currency, period) has a number, that number with the first
 //! dimension's code has a number, and so on. Each step is one tight loop over a column of `u32`;
-//! small steps look up an array, large ones a hash table.
+//! small and dense steps look up an array, others a hash table.
 
 use super::group::{BLOCK, EMPTY};
 use crate::charge::slots::{Slot, Table};
 
-/// Slots up to which a step is an array: 1 MiB, which stays in the second-level cache.
+/// Slots up to which a step is an array anyway: 1 MiB, which stays in the second-level cache.
 const DENSE_SLOTS: usize = 1 << 18;
+/// Slots per pair up to which a larger step is one, too. An entry of the hash table takes as much as three slots of
+/// the array, and up to two thirds of them are free; the array needs no hash, and charges of one period meet in it.
+const SLOTS_PER_PAIR: usize = 8;
 
 /// Pairs of numbers, numbered.
 #[derive(Debug, Default)]
@@ -158,7 +161,7 @@ impl Pairs {
             .trailing_zeros()
             .max(self.shift);
         let slots = usize::try_from((n_left.next_power_of_two() as u128) << shift).unwrap_or(usize::MAX);
-        if slots > DENSE_SLOTS {
+        if slots > DENSE_SLOTS.max(self.parts.len().saturating_mul(SLOTS_PER_PAIR)) {
             self.hashed = true;
             self.dense = Vec::new();
             self.slots.reserve(self.parts.len());
