@@ -103,7 +103,7 @@ enum PageValues {
 }
 
 impl FlatColumn {
-    /// The column's first page; None where the library has to decode it.
+    /// A column of a row group of `n_rows`; None where the library has to decode it.
     ///
     /// Errors: a codec that is not known.
     pub(super) fn open(
@@ -197,16 +197,22 @@ impl FlatColumn {
         let n_values = nulls.as_ref().map_or(n, |nulls| n - nulls.null_count());
         page.n_rows -= n;
         self.n_read += n as u64;
+        let mut nothing = Bytes::new();
         let codes = match &mut page.values {
-            PageValues::Plain(bytes) if self.stored == Stored::Text => {
-                let (codes, texts) = repeated_texts(bytes, n_values)?;
-                return text_array(codes, nulls, texts);
-            }
-            PageValues::Plain(bytes) => {
+            PageValues::Codes(packed) if n_values > 0 => packed,
+            // Nulls alone need no dictionary.
+            values => {
+                let bytes = match values {
+                    PageValues::Plain(bytes) => bytes,
+                    PageValues::Codes(_) => &mut nothing,
+                };
+                if self.stored == Stored::Text {
+                    let (codes, texts) = repeated_texts(bytes, n_values)?;
+                    return text_array(codes, nulls, texts);
+                }
                 let numbers = Numbers::take(self.stored, bytes, n_values)?;
                 return numbers.array(&self.data_type, nulls);
             }
-            PageValues::Codes(packed) => packed,
         };
         if let (Some(Dictionary::Texts(texts)), None) = (&self.dictionary, &nulls)
             && let Some(code) = codes.take_same(n)?
@@ -250,7 +256,7 @@ impl FlatColumn {
                 ..
             } => {
                 if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
-                    return Err(self.unlisted(encoding));
+                    return Err(self.not_for_values(encoding));
                 }
                 if self.dictionary.is_some() {
                     return Err(damaged("a column with two dictionaries"));
@@ -320,7 +326,7 @@ impl FlatColumn {
                 }
                 PageValues::Codes(Packed::new(rest.slice(rest.len().min(1)..), u32::from(width)))
             }
-            other => return Err(self.unlisted(other)),
+            other => return Err(self.not_for_values(other)),
         };
         self.page = Some(DataPage {
             n_rows,
@@ -330,7 +336,7 @@ impl FlatColumn {
         Ok(())
     }
 
-    fn unlisted(&self, encoding: Encoding) -> Error {
+    fn not_for_values(&self, encoding: Encoding) -> Error {
         let message = format!(
             "column {} has a page in {encoding}, which is not for values",
             self.name

@@ -25,6 +25,10 @@ use crate::ingest::source::Source;
 /// Rows decoded at once: few enough that the allocator keeps the memory of their columns for the next batch.
 pub(super) const BATCH_ROWS: usize = 1 << 13;
 
+/// Rows that the first batch has at least, or all of the row group: where pages are smaller, batches that end with
+/// them cost more than the library's, which are put together from several.
+const MIN_BATCH_ROWS: usize = 1 << 10;
+
 impl ParquetShape {
     /// Hands the cells of a row group to visitors, batch by batch.
     pub(crate) fn visit<V: CellVisitor>(
@@ -42,10 +46,12 @@ impl ParquetShape {
         roots.dedup();
         let mut rows = guarded(|| {
             let file = FileAt::open(source, self.content.as_ref(), Some(Arc::clone(count)))?;
-            match FlatRows::open(self, &file, group, &roots)? {
-                Some(flat) => Ok(Rows::Flat(flat)),
-                None => self.decoder(file, group, &roots).map(Rows::Any),
+            if let Some(mut flat) = FlatRows::open(self, &file, group, &roots)?
+                && flat.begins_with(MIN_BATCH_ROWS)?
+            {
+                return Ok(Rows::Flat(flat));
             }
+            self.decoder(file, group, &roots).map(Rows::Any)
         })?;
         let mut n_rows = 0u64;
         while let Some(batch) = guarded(|| rows.next())? {
@@ -153,6 +159,17 @@ impl FlatRows {
             n_left: group.n_rows as usize,
             n_all,
         }))
+    }
+
+    /// Whether the first batch has so many rows, or all there are.
+    fn begins_with(&mut self, n: usize) -> Result<bool> {
+        let n = n.min(self.n_left);
+        for column in &mut self.columns {
+            if column.rows_ahead()? < n {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The rows up to the end of the first page that ends.
