@@ -33,6 +33,26 @@ struct Input {
     at_end: bool,
 }
 
+impl Input {
+    /// Fills the buffer, up to the end or an error, after which there is nothing more.
+    fn fill(&mut self, buf: &mut [u8]) -> (usize, Option<io::Error>) {
+        let mut n_filled = 0;
+        while n_filled < buf.len() && !self.at_end {
+            match self.reader.read(&mut buf[n_filled..]) {
+                Ok(0) => self.at_end = true,
+                // A reader that claims more than it was given room for is not believed.
+                Ok(n) => n_filled = (n_filled + n).min(buf.len()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.at_end = true;
+                    return (n_filled, Some(error));
+                }
+            }
+        }
+        (n_filled, None)
+    }
+}
+
 #[derive(Default)]
 struct Blocks {
     ready: VecDeque<io::Result<Vec<u8>>>,
@@ -114,20 +134,7 @@ impl Unpacker {
         let mut block = blocks.spare.pop().unwrap_or_default();
         drop(blocks);
         block.resize(BLOCK_BYTES, 0);
-        let mut n_filled = 0;
-        let mut failed = None;
-        while n_filled < BLOCK_BYTES && !input.at_end {
-            match input.reader.read(&mut block[n_filled..]) {
-                Ok(0) => input.at_end = true,
-                // A reader that claims more than it was given room for is not believed.
-                Ok(n) => n_filled = (n_filled + n).min(BLOCK_BYTES),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    input.at_end = true;
-                    failed = Some(error);
-                }
-            }
-        }
+        let (n_filled, failed) = input.fill(&mut block);
         block.truncate(n_filled);
         let mut blocks = lock(&self.blocks);
         if !block.is_empty() {

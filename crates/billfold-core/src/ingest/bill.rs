@@ -43,6 +43,17 @@ pub struct OpenOptions {
     pub bytes_read: Arc<AtomicU64>,
 }
 
+/// Chunks of a packed file are so many times as large: its reader goes from worker to worker with each.
+const PACKED_CHUNKS: usize = 4;
+
+impl OpenOptions {
+    /// Bytes of a chunk of a file that is unpacked, or of one that is not.
+    fn chunk_bytes_of(&self, is_packed: bool) -> usize {
+        self.chunk_bytes
+            .saturating_mul(if is_packed { PACKED_CHUNKS } else { 1 })
+    }
+}
+
 /// One file, recognised.
 pub struct Bill {
     /// Where it is.
@@ -240,9 +251,11 @@ impl Bill {
         if shape.dialect.cr_only {
             notes.push("lines end with CR alone".to_owned());
         }
+        let unpacker = head.unpack_ahead();
+        let chunk_bytes = options.chunk_bytes_of(unpacker.is_some());
         let stream = (!source.is_file()).then(|| BillStream {
-            unpacker: head.unpack_ahead(),
-            inner: StreamKind::Csv(Box::new(shape.stream(head, options.chunk_bytes))),
+            unpacker,
+            inner: StreamKind::Csv(Box::new(shape.stream(head, chunk_bytes))),
             next_index: 0,
             stamp,
             n_skipped: 0,
@@ -264,7 +277,7 @@ impl Bill {
         let packing = head.packing;
         let unpacker = head.unpack_ahead();
         let one_line = head.whole && memchr::memchr(b'\n', head.sample.trim_ascii()).is_none();
-        let mut stream = shape.stream(head, options.chunk_bytes);
+        let mut stream = shape.stream(head, options.chunk_bytes_of(unpacker.is_some()));
         let inside = Inside::of(&options.formats);
         let bound = stream.peek_members(&inside).and_then(|names| {
             let n_headers = names.len();
@@ -323,12 +336,16 @@ impl Bill {
                     ));
                 }
                 unpacker = head.unpack_ahead();
-                StreamKind::Csv(Box::new(again.stream(head, self.options.chunk_bytes)))
+                StreamKind::Csv(Box::new(
+                    again.stream(head, self.options.chunk_bytes_of(unpacker.is_some())),
+                ))
             }
             Carrier::Json(shape) => {
                 let mut head = text(raw)?;
                 unpacker = head.unpack_ahead();
-                StreamKind::Json(Box::new(shape.stream(head, self.options.chunk_bytes)))
+                StreamKind::Json(Box::new(
+                    shape.stream(head, self.options.chunk_bytes_of(unpacker.is_some())),
+                ))
             }
             Carrier::Parquet(shape) => {
                 let (groups, skipped) =
