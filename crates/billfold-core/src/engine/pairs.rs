@@ -245,4 +245,28 @@ mod tests {
         }
         assert!(pairs.hashed && pairs.len() == seen.len());
     }
+    #[test]
+    fn a_large_step_stays_an_array_while_most_of_its_pairs_are_there() {
+        let mut pairs = Pairs::default();
+        let n_left = 12_u32;
+        for n_right in (0..60_000_u32).step_by(500) {
+            let (rights, n_right) = (n_right..n_right + 500, n_right as usize + 500);
+            for l in 0..n_left {
+                let mut numbers = vec![l; 500];
+                let right: Vec<u32> = rights.clone().collect();
+                pairs.combine(&mut numbers, &right, n_left as usize, n_right);
+                for (number, right) in numbers.iter().zip(right) {
+                    assert_eq!(pairs.parts[*number as usize], (l, right));
+                }
+            }
+        }
+        assert!(!pairs.hashed && pairs.dense.len() > DENSE_SLOTS);
+        // One pair far out makes it sparse.
+        let mut far = [1 << 20];
+        pairs.combine(&mut far, &[3], (1 << 20) + 1, 60_000);
+        assert!(pairs.hashed && far == [n_left * 60_000]);
+        let mut known = [5];
+        pairs.combine(&mut known, &[59_999], (1 << 20) + 1, 60_000);
+        assert_eq!(pairs.parts[known[0] as usize], (5, 59_999));
+    }
 }

@@ -25,8 +25,8 @@ use crate::ingest::source::Source;
 /// Rows decoded at once: few enough that the allocator keeps the memory of their columns for the next batch.
 pub(super) const BATCH_ROWS: usize = 1 << 13;
 
-/// Rows that the first batch has at least, or all of the row group: where pages are smaller, batches that end with
-/// them cost more than the library's, which are put together from several.
+/// Rows that the first batch has at least, in a row group of more: where pages are smaller, batches that end with them
+/// cost more than the library's, which are put together from several.
 const MIN_BATCH_ROWS: usize = 1 << 10;
 
 impl ParquetShape {
@@ -161,11 +161,14 @@ impl FlatRows {
         }))
     }
 
-    /// Whether the first batch has so many rows, or all there are.
+    /// Whether the first batch has so many rows, where there are more than that.
     fn begins_with(&mut self, n: usize) -> Result<bool> {
-        let n = n.min(self.n_left);
+        if self.n_left <= n {
+            return Ok(true);
+        }
         for column in &mut self.columns {
-            if column.rows_ahead()? < n {
+            // A column without rows is refused with its name, which the library would not say.
+            if (1..n).contains(&column.rows_ahead()?) {
                 return Ok(false);
             }
         }
