@@ -183,3 +183,27 @@ impl Read for ReadAt {
         Ok(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_judged_where_it_is_read_and_data_that_looks_like_one_is_not() {
+        // Of type 0, 2,000,000,000 bytes unpacked and 10 packed.
+        let mut bytes = vec![0x15, 0, 0x15];
+        let mut claim = 4_000_000_000_u64;
+        while claim >= 0x80 {
+            bytes.push(claim as u8 | 0x80);
+            claim >>= 7;
+        }
+        bytes.extend([claim as u8, 0x15, 20, 0]);
+        let file = FileAt::over(&bytes.clone().into());
+        let mut header = file.get_read(0).unwrap();
+        let error = header.read(&mut [0; 1]).unwrap_err();
+        assert!(error.to_string().starts_with(EXPANDS), "{error}");
+        // The same bytes as a page's data.
+        drop(file.get_read(0).unwrap());
+        assert_eq!(file.get_bytes(0, bytes.len()).unwrap(), bytes);
+    }
+}
