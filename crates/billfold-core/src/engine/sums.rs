@@ -633,6 +633,7 @@ impl Sums {
     pub(super) fn forget_lookups(&mut self) {
         self.names.iter_mut().for_each(Names::forget_lookups);
         self.steps.iter_mut().for_each(Pairs::forget_lookups);
+        self.numbers = FirstStep::default();
         self.scratch = Scratch::default();
     }
 
