@@ -7,7 +7,6 @@ use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
 use crate::charge::schema::{self, CHARGE_PERIOD_END, CHARGE_TIME, ColumnKind, EFFECTIVE_COST};
 use crate::error::{Error, Result};
-use crate::ingest::ahead::Unpacker;
 use crate::ingest::cells::CellVisitor;
 use crate::ingest::csv::{Columns, RecordIndex};
 use crate::ingest::csv_bill::{CsvShape, CsvStream};
@@ -17,9 +16,11 @@ use crate::ingest::json::Layout;
 use crate::ingest::json_bill::{Inside, JsonShape, JsonStream};
 use crate::ingest::parquet::shape::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
-use crate::ingest::source::{Packing, Place, Source, Stamp, unpack_error};
+use crate::ingest::source::{Place, Source, Stamp};
 use crate::ingest::tag_column::KnownSets;
 use crate::ingest::text::TextHead;
+use crate::ingest::unpack::Unpacker;
+use crate::ingest::unpack::{Packing, unpack_error};
 use crate::ingest::{csv, json};
 
 /// How files are looked at.

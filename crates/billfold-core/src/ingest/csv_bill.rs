@@ -12,8 +12,8 @@ use crate::ingest::csv::{
     Chunk, Chunker, Columns, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
     sniff_header,
 };
-use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
+use crate::ingest::unpack::Packing;
 
 /// Bytes that a header may have.
 const MAX_HEADER: usize = 16 << 20;

@@ -18,8 +18,8 @@ use crate::ingest::csv_bill::Watched;
 use crate::ingest::formats::Format;
 use crate::ingest::json::{ItemChunk, ItemChunker, Layout, sniff_layout};
 use crate::ingest::plan::DecodePlan;
-use crate::ingest::source::Packing;
 use crate::ingest::text::{TextHead, read_error};
+use crate::ingest::unpack::Packing;
 
 /// How a JSON file is laid out.
 #[derive(Debug, Clone)]

@@ -7,7 +7,6 @@
 //! for one file and `scan` for many files on many threads. `table` reads files that are no bills, as text.
 //! Nothing here knows questions or answers.
 
-pub(crate) mod ahead;
 pub(crate) mod amounts;
 pub mod archive;
 pub mod bill;
@@ -33,4 +32,5 @@ pub(crate) mod tag_column;
 pub(crate) mod tags;
 pub(crate) mod text;
 pub(crate) mod units;
+pub mod unpack;
 pub(crate) mod visit;

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::charge::ChargeBatch;
 use crate::charge::batch::RowCounts;
 use crate::error::{Diagnostic, Error, Location, Result};
-use crate::ingest::ahead::Unpacker;
 use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Task, Worker};
+use crate::ingest::unpack::Unpacker;
 use crate::money::Currency;
 use crate::money::{ExactSum, Totals};
 

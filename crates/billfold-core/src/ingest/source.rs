@@ -1,24 +1,20 @@
 //! Sources: the one place where files are found and opened.
 //!
 //! A source is a file, a named pipe, standard input or a member of an archive, perhaps compressed.
-//! Compression is told by the first bytes, never by the name. Readers here give plain bytes; what they mean is not known here.
+//! Readers here give the bytes as they lie on disk; `unpack` tells whether they are packed.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use flate2::bufread::GzDecoder;
-
 use crate::error::{Error, Result};
-use crate::ingest::archive::{Member, is_tar};
+use crate::ingest::archive::Member;
 use crate::ingest::delivery::{self, Partitions};
-use crate::ingest::guard::{Expanding, MAX_EXPAND, Refusal};
-
-/// Bytes read from a compressed or plain file at once.
-const READ_BYTES: usize = 1 << 18;
+use crate::ingest::guard::MAX_EXPAND;
+use crate::ingest::unpack::{Packing, unpack_error};
 
 /// A file, a named pipe, standard input or a member of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -329,6 +325,11 @@ impl RawReader {
         self
     }
 
+    /// Counts the bytes that were read, and how many times as many they may come to when they are unpacked.
+    pub(crate) fn expansion(&self) -> (Arc<AtomicU64>, u32) {
+        (Arc::clone(&self.taken), self.max_expand)
+    }
+
     /// The next bytes, up to `len`, without taking them.
     pub fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
         self.head.drain(..self.head_at);
@@ -365,229 +366,5 @@ impl Read for RawReader {
             count.fetch_add(n as u64, Ordering::Relaxed);
         }
         Ok(n)
-    }
-}
-
-/// How a source is packed, told by its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packing {
-    /// Not at all.
-    Plain,
-    /// gzip, one or more members.
-    Gzip,
-    /// zstd, one or more frames.
-    Zstd,
-}
-
-impl Packing {
-    /// Tells the packing from the first bytes.
-    ///
-    /// Errors: `type.unsupported` for what is known and not read here: xz, bzip2, 7z, PDF, ORC, Avro, and
-    /// archives, whose members are sources of their own unless they lie inside another archive or stream.
-    pub fn of(head: &[u8]) -> Result<Self> {
-        const UNREAD: &[(&[u8], &str)] = &[
-            (b"PK\x03\x04", "a zip archive or workbook (xlsx)"),
-            (b"PK\x05\x06", "a zip archive"),
-            (b"\xfd7zXZ\x00", "xz"),
-            (b"BZh", "bzip2"),
-            (b"7z\xbc\xaf\x27\x1c", "7z"),
-            (b"%PDF-", "PDF"),
-            (b"ORC\n", "ORC"),
-            (b"ORC\x00", "ORC"),
-            (b"Obj\x01", "Avro"),
-            (b"ARROW1", "an Arrow file"),
-        ];
-        if head.starts_with(&[0x1f, 0x8b]) {
-            return Ok(Packing::Gzip);
-        }
-        // A frame, or a skippable frame in front of one.
-        if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
-            || (head.len() >= 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18])
-        {
-            return Ok(Packing::Zstd);
-        }
-        let tar = is_tar(head);
-        match UNREAD
-            .iter()
-            .find(|(magic, _)| head.starts_with(magic))
-            .map(|(_, name)| *name)
-            .or(tar.then_some("tar"))
-        {
-            Some(name) => Err(
-                Error::file("type.unsupported", format!("this is {name}, which is not read"))
-                    .hint("unpack it first; CSV, NDJSON and JSON (plain, gzip, zstd), Parquet, zip and tar archives are read"),
-            ),
-            None => Ok(Packing::Plain),
-        }
-    }
-}
-
-/// Unpacks a source. Errors of the packing become `gzip.*` and `zstd.*` by [`unpack_error`].
-pub fn unpack(raw: RawReader, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
-    let (taken, max) = (Arc::clone(&raw.taken), raw.max_expand);
-    let buffered = BufReader::with_capacity(READ_BYTES, raw);
-    Ok(match packing {
-        Packing::Plain => Box::new(buffered.into_inner()),
-        Packing::Gzip => {
-            let members = GzipMembers {
-                state: Some(GzipMember::Open(Box::new(GzDecoder::new(buffered)))),
-            };
-            Box::new(Expanding::new(members, taken, max))
-        }
-        Packing::Zstd => {
-            let frames = zstd::stream::read::Decoder::with_buffer(buffered)?;
-            Box::new(Expanding::new(frames, taken, max))
-        }
-    })
-}
-
-/// The error of a file whose packing is broken.
-pub fn unpack_error(packing: Packing, error: &io::Error) -> Error {
-    if let Some(refused) = Refusal::within(error) {
-        return refused;
-    }
-    let text = error.to_string();
-    let truncated = error.kind() == io::ErrorKind::UnexpectedEof;
-    match packing {
-        Packing::Plain => Error::io("cannot be read", error),
-        _ if error.raw_os_error().is_some() => Error::io("cannot be read", error),
-        Packing::Gzip if text.contains(TRAILING) => Error::file(
-            "gzip.trailing",
-            "bytes that are no gzip member follow the last one",
-        ),
-        Packing::Gzip if truncated => {
-            Error::file("gzip.truncated", "the gzip stream ends too early").hint("fetch the file again")
-        }
-        Packing::Gzip if text.contains("checksum") => {
-            Error::file("gzip.crc", "the gzip checksum does not fit the content")
-        }
-        Packing::Gzip => Error::file("gzip.corrupt", format!("not a sound gzip stream: {text}")),
-        Packing::Zstd if truncated => {
-            Error::file("zstd.truncated", "the zstd stream ends too early").hint("fetch the file again")
-        }
-        Packing::Zstd if text.contains("too much memory") => {
-            Error::limit("limit.window", "the zstd window is larger than 128 MiB")
-        }
-        Packing::Zstd if text.contains("checksum") => {
-            Error::file("zstd.crc", "the zstd checksum does not fit the content")
-        }
-        Packing::Zstd => Error::file("zstd.corrupt", format!("not a sound zstd stream: {text}")),
-    }
-}
-
-const TRAILING: &str = "trailing garbage";
-
-/// All members of a gzip file one after the other; zero bytes after the last are padding.
-struct GzipMembers<R> {
-    state: Option<GzipMember<R>>,
-}
-
-enum GzipMember<R> {
-    Open(Box<GzDecoder<R>>),
-    Between(R),
-}
-
-impl<R: BufRead> Read for GzipMembers<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.state.take() {
-                None => return Ok(0),
-                Some(GzipMember::Open(mut decoder)) => {
-                    let n = decoder.read(buf)?;
-                    self.state = Some(if n == 0 && !buf.is_empty() {
-                        GzipMember::Between(decoder.into_inner())
-                    } else {
-                        GzipMember::Open(decoder)
-                    });
-                    if n > 0 || buf.is_empty() {
-                        return Ok(n);
-                    }
-                }
-                Some(GzipMember::Between(mut reader)) => {
-                    let next = loop {
-                        let available = reader.fill_buf()?;
-                        match available.iter().position(|b| *b != 0) {
-                            None if available.is_empty() => break None,
-                            None => {
-                                let n = available.len();
-                                reader.consume(n);
-                            }
-                            Some(zeros) => {
-                                let byte = available[zeros];
-                                reader.consume(zeros);
-                                break Some(byte);
-                            }
-                        }
-                    };
-                    match next {
-                        None => return Ok(0),
-                        Some(0x1f) => self.state = Some(GzipMember::Open(Box::new(GzDecoder::new(reader)))),
-                        Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, TRAILING)),
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-
-    fn gz(text: &str) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn read(bytes: &[u8]) -> io::Result<String> {
-        let mut text = String::new();
-        GzipMembers {
-            state: Some(GzipMember::Open(Box::new(GzDecoder::new(bytes)))),
-        }
-        .read_to_string(&mut text)?;
-        Ok(text)
-    }
-
-    #[test]
-    fn f03_all_members_of_a_gzip_file_are_read() {
-        assert_eq!(read(&[gz("a\n"), gz(""), gz("b\n")].concat()).unwrap(), "a\nb\n");
-        assert_eq!(read(&[gz("a\n"), vec![0; 100]].concat()).unwrap(), "a\n");
-    }
-
-    #[test]
-    fn f01_f02_f04_a_broken_gzip_file_is_named_as_such() {
-        let whole = gz("some text that is long enough");
-        let cut = read(&whole[..whole.len() - 9]).unwrap_err();
-        assert_eq!(unpack_error(Packing::Gzip, &cut).kind().code(), "gzip.truncated");
-        let mut crc = whole.clone();
-        let at = crc.len() - 6;
-        crc[at] ^= 1;
-        assert_eq!(
-            unpack_error(Packing::Gzip, &read(&crc).unwrap_err())
-                .kind()
-                .code(),
-            "gzip.crc"
-        );
-        let trailing = read(&[whole, b"junk".to_vec()].concat()).unwrap_err();
-        assert_eq!(
-            unpack_error(Packing::Gzip, &trailing).kind().code(),
-            "gzip.trailing"
-        );
-    }
-
-    #[test]
-    fn packings_are_told_by_their_first_bytes() {
-        assert_eq!(Packing::of(&gz("x")).unwrap(), Packing::Gzip);
-        assert_eq!(
-            Packing::of(&zstd::encode_all(&b"x"[..], 1).unwrap()).unwrap(),
-            Packing::Zstd
-        );
-        assert_eq!(Packing::of(b"a,b\n").unwrap(), Packing::Plain);
-        assert_eq!(
-            Packing::of(b"PK\x03\x04rest").unwrap_err().kind().code(),
-            "type.unsupported"
-        );
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE};
 
 use crate::error::{Error, Result};
-use crate::ingest::ahead::{ReadAhead, Unpacker};
-use crate::ingest::source::{Packing, RawReader, unpack, unpack_error};
+use crate::ingest::source::RawReader;
+use crate::ingest::unpack::{Packing, Unpacked, Unpacker, unpack, unpack_error};
 
 /// Bytes of a file that are looked at to tell what it is.
 const SAMPLE_BYTES: usize = 1 << 16;
@@ -19,7 +19,7 @@ pub(crate) struct TextHead {
     /// Whether there are no more.
     pub whole: bool,
     /// What follows the sample.
-    pub rest: Box<dyn Read + Send>,
+    pub rest: Unpacked,
     /// How the file is packed.
     pub packing: Packing,
     /// The encoding that was transcoded, if one was.
@@ -55,10 +55,10 @@ impl TextHead {
         let encoding = marked.or(named).filter(|e| *e != encoding_rs::UTF_8);
         if let Some(encoding) = encoding {
             let encoded = io::Cursor::new(std::mem::take(&mut sample)).chain(rest);
-            rest = Box::new(Transcoder::new(
+            rest = Unpacked::plain(Box::new(Transcoder::new(
                 encoding.new_decoder_with_bom_removal(),
                 Box::new(encoded),
-            ));
+            )));
             whole = fill(&mut rest, &mut sample, SAMPLE_BYTES).map_err(failed)?;
         }
         Ok(TextHead {
@@ -75,11 +75,7 @@ impl TextHead {
         if self.whole || (self.packing == Packing::Plain && self.transcoded.is_none()) {
             return None;
         }
-        let rest = std::mem::replace(&mut self.rest, Box::new(io::empty()));
-        let ahead = ReadAhead::new(rest);
-        let unpacker = ahead.unpacker();
-        self.rest = Box::new(ahead);
-        Some(unpacker)
+        Some(self.rest.unpack_ahead())
     }
 
     /// Reads on until the sample is at least twice as long, for headers that need it. False at the end.

@@ -15,7 +15,8 @@ use flate2::bufread::DeflateDecoder;
 use crate::error::{Error, Result};
 use crate::ingest::delivery;
 use crate::ingest::guard::{Counted, Expanding, Expected, Verified, expand_message, expands_too_far};
-use crate::ingest::source::{NotRead, Packing, Place, RawReader, Source, unpack, unpack_error};
+use crate::ingest::source::{NotRead, Place, RawReader, Source};
+use crate::ingest::unpack::{Packing, unpack, unpack_error};
 
 mod tar;
 mod zip;

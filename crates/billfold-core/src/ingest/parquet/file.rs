@@ -13,7 +13,8 @@ use super::thrift::page_sizes;
 use crate::error::{Error, Result};
 use crate::ingest::archive::MAX_IN_MEMORY;
 use crate::ingest::guard::{MAX_EXPAND, expands_too_far};
-use crate::ingest::source::{Packing, Place, Source, unpack_error};
+use crate::ingest::source::{Place, Source};
+use crate::ingest::unpack::{Packing, unpack_error};
 
 /// Begins the decoder's message about a page that claims to expand too far.
 pub(super) const EXPANDS: &str = "a page header claims too much: ";

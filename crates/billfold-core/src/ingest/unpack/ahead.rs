@@ -1,20 +1,23 @@
 //! Unpacking ahead: whoever waits for a packed file's reader unpacks the next bytes of it meanwhile.
 //!
-//! Unpacking goes byte after byte and is most of the work of a packed bill, so it should never stand still: not
-//! while whoever holds the reader looks for the borders of records. The bytes come out in their order, whoever
-//! unpacked them; an error comes where it was met. Nothing here knows what the bytes mean.
+//! Unpacking goes byte after byte and is most of the work of a packed bill, so it should never stand still. One helper
+//! at a time unpacks until enough is ready, and whoever reads takes what is ready, and unpacks for itself where there
+//! is no helper. The bytes come out in their order, whoever unpacked them; an error comes where it was met. Nothing
+//! here knows what the bytes mean.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Bytes unpacked at once: they stay in a core's cache until somebody looks at them.
 const BLOCK_BYTES: usize = 1 << 18;
 /// Blocks that are kept for the reader at most.
 const MAX_READY: usize = 8;
+/// Blocks that a reader without any waits for: to be woken takes as long as to unpack one.
+const WORTH_WAKING: usize = MAX_READY / 2;
 
 /// The reader's end of a file that others may unpack ahead.
-pub(crate) struct ReadAhead {
+pub(super) struct ReadAhead {
     unpacker: Arc<Unpacker>,
     /// A block that was unpacked ahead, and what of it was read.
     block: Vec<u8>,
@@ -23,9 +26,11 @@ pub(crate) struct ReadAhead {
 
 /// The helpers' end.
 pub(crate) struct Unpacker {
-    /// Held before `blocks`, so that blocks are put there in their order.
+    /// Held by whoever unpacks, and taken before `blocks`.
     input: Mutex<Input>,
     blocks: Mutex<Blocks>,
+    /// Blocks are ready, or there is no helper any more.
+    changed: Condvar,
 }
 
 struct Input {
@@ -58,6 +63,8 @@ struct Blocks {
     ready: VecDeque<io::Result<Vec<u8>>>,
     /// Memory that came back.
     spare: Vec<Vec<u8>>,
+    /// Somebody unpacks ahead, or is about to.
+    has_helper: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -67,7 +74,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl ReadAhead {
     /// A reader that gives the same bytes.
-    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
+    pub(super) fn new(reader: Box<dyn Read + Send>) -> Self {
         ReadAhead {
             unpacker: Arc::new(Unpacker {
                 input: Mutex::new(Input {
@@ -75,6 +82,7 @@ impl ReadAhead {
                     at_end: false,
                 }),
                 blocks: Mutex::default(),
+                changed: Condvar::new(),
             }),
             block: Vec::new(),
             n_read: 0,
@@ -82,13 +90,18 @@ impl ReadAhead {
     }
 
     /// What helpers need.
-    pub(crate) fn unpacker(&self) -> Arc<Unpacker> {
+    pub(super) fn unpacker(&self) -> Arc<Unpacker> {
         Arc::clone(&self.unpacker)
     }
 
-    /// Takes the next block that is ready; false where there is none.
+    /// Takes the next block that is ready, after a helper that unpacks it; false where there is none.
     fn take_ready(&mut self) -> io::Result<bool> {
         let mut blocks = lock(&self.unpacker.blocks);
+        if blocks.ready.is_empty() {
+            let waits = |blocks: &mut Blocks| blocks.has_helper && blocks.ready.len() < WORTH_WAKING;
+            let woken = self.unpacker.changed.wait_while(blocks, waits);
+            blocks = woken.unwrap_or_else(PoisonError::into_inner);
+        }
         let Some(next) = blocks.ready.pop_front() else {
             return Ok(false);
         };
@@ -103,15 +116,17 @@ impl ReadAhead {
 
 impl Read for ReadAhead {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.n_read == self.block.len() && !self.take_ready()? {
-            let unpacker = Arc::clone(&self.unpacker);
-            let mut input = lock(&unpacker.input);
-            // Whoever had the input may have left a block.
-            if !self.take_ready()? {
+        while self.n_read == self.block.len() && !self.take_ready()? {
+            let mut input = lock(&self.unpacker.input);
+            // Whoever had the input may have left a block, and a helper may wait for it.
+            let blocks = lock(&self.unpacker.blocks);
+            if blocks.ready.is_empty() && !blocks.has_helper {
+                drop(blocks);
+                let n = buf.len().min(BLOCK_BYTES);
                 return if input.at_end {
                     Ok(0)
                 } else {
-                    input.reader.read(buf)
+                    input.reader.read(&mut buf[..n])
                 };
             }
         }
@@ -124,24 +139,49 @@ impl Read for ReadAhead {
 }
 
 impl Unpacker {
-    /// Unpacks a block, after whoever unpacks now; false where enough are ready, or none is left.
+    /// Unpacks until enough is ready; false where enough is, none is left, or somebody else does it.
     pub(crate) fn help(&self) -> bool {
-        let mut input = lock(&self.input);
         let mut blocks = lock(&self.blocks);
-        if input.at_end || blocks.ready.len() >= MAX_READY {
+        if blocks.has_helper || blocks.ready.len() >= MAX_READY {
             return false;
         }
-        let mut block = blocks.spare.pop().unwrap_or_default();
+        blocks.has_helper = true;
         drop(blocks);
-        block.resize(BLOCK_BYTES, 0);
-        let (n_filled, failed) = input.fill(&mut block);
-        block.truncate(n_filled);
-        let mut blocks = lock(&self.blocks);
-        if !block.is_empty() {
-            blocks.ready.push_back(Ok(block));
+        let _helper = Helper(self);
+        let mut input = lock(&self.input);
+        let mut has_helped = false;
+        loop {
+            let mut blocks = lock(&self.blocks);
+            if input.at_end || blocks.ready.len() >= MAX_READY {
+                return has_helped;
+            }
+            let mut block = blocks.spare.pop().unwrap_or_default();
+            drop(blocks);
+            block.resize(BLOCK_BYTES, 0);
+            let (n_filled, failed) = input.fill(&mut block);
+            block.truncate(n_filled);
+            let mut blocks = lock(&self.blocks);
+            if !block.is_empty() {
+                blocks.ready.push_back(Ok(block));
+            }
+            blocks.ready.extend(failed.map(Err));
+            let is_worth = blocks.ready.len() >= WORTH_WAKING;
+            drop(blocks);
+            if is_worth {
+                self.changed.notify_one();
+            }
+            has_helped = true;
         }
-        blocks.ready.extend(failed.map(Err));
-        true
+    }
+}
+
+/// Somebody who unpacks ahead; nobody waits for one who is gone.
+struct Helper<'a>(&'a Unpacker);
+
+impl Drop for Helper<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.blocks).has_helper = false;
+        self.0.changed.notify_one();
     }
 }
 
@@ -198,13 +238,36 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_the_limit() {
-        let reader = ReadAhead::new(Box::new(io::repeat(7)));
+        let mut reader = ReadAhead::new(Box::new(io::repeat(7)));
         let unpacker = reader.unpacker();
-        let n_helped = (0..100).filter(|_| unpacker.help()).count();
-        assert_eq!(n_helped, MAX_READY);
+        let n_ready = || lock(&unpacker.blocks).ready.len();
+        assert!(unpacker.help());
+        assert_eq!(n_ready(), MAX_READY);
+        assert!(!unpacker.help());
+        reader.read_exact(&mut vec![0; BLOCK_BYTES + 1]).unwrap();
+        assert_eq!(n_ready(), MAX_READY - 2);
+        assert!(unpacker.help());
+        assert_eq!(n_ready(), MAX_READY);
         let mut reader = ReadAhead::new(Box::new(io::empty()));
         assert!(reader.unpacker().help());
         assert!(!reader.unpacker().help());
         assert_eq!(reader.read(&mut [0; 9]).unwrap(), 0);
+    }
+
+    struct Panics;
+
+    impl Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("a reader that panics")
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_helper_who_is_gone() {
+        let reader = ReadAhead::new(Box::new(Panics));
+        let unpacker = reader.unpacker();
+        let helped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| unpacker.help()));
+        assert!(helped.is_err());
+        assert!(!lock(&unpacker.blocks).has_helper);
     }
 }
