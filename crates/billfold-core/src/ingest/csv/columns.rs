@@ -10,7 +10,8 @@ pub struct Columns {
     n: usize,
     /// The fields whose ends are kept, ascending; the last field of a record is the last of them.
     kept: Vec<u32>,
-    /// Per field, which of the 64 field ends from its own on are kept, the lowest bit for its own.
+    /// Per field of so many records that they have 64 fields, which of the 64 field ends from its own on are kept,
+    /// the lowest bit for its own.
     ahead: Vec<u64>,
     /// Per column, the places in `kept` of the end before it (its own for the first column) and of its own.
     places: Vec<Option<(u32, u32)>>,
@@ -44,7 +45,8 @@ impl Columns {
         let is_kept: Vec<bool> = (0..n)
             .map(|field| kept.binary_search(&(field as u32)).is_ok())
             .collect();
-        let ahead = (0..n)
+        let n_ahead = n * 64_usize.div_ceil(n);
+        let ahead = (0..n_ahead)
             .map(|field| {
                 let bits = (0..64).filter(|i| is_kept[(field + i) % n]);
                 bits.fold(0, |mask, i| mask | 1_u64 << i)
@@ -75,7 +77,8 @@ impl Columns {
         (!self.kept.is_empty()).then_some(&self.kept)
     }
 
-    /// Per field, which of the 64 ends from its own on are kept; empty where all are.
+    /// Per field of so many records that they have 64 fields, which of the 64 ends from its own on are kept; empty
+    /// where all are.
     pub(super) fn ahead(&self) -> &[u64] {
         &self.ahead
     }

@@ -68,10 +68,14 @@ impl<'a> Fill<'a> {
     pub(super) fn by_marks(&mut self, marks: &Marks) -> bool {
         self.n_lines = marks.counts.n_lines;
         let n_fields = marks.counts.n_fields;
-        let n_records = marks.counts.n_record_ends;
-        let may_be_even = self.bytes.last() == Some(&self.dialect.newline())
-            && self.n_columns > 0
-            && n_records.checked_mul(self.n_columns) == Some(n_fields);
+        let newline = self.dialect.newline();
+        let is_even = |n: usize| n.checked_mul(self.n_columns) == Some(n_fields);
+        // Line ends are counted outside quotes only where there seem to be some within.
+        let mut n_records = self.n_lines as usize;
+        if !is_even(n_records) {
+            n_records = marks.n_record_ends(self.bytes, newline);
+        }
+        let may_be_even = self.bytes.last() == Some(&newline) && self.n_columns > 0 && is_even(n_records);
         if may_be_even && self.keeps_some() {
             let kept = self.index.columns.kept().map_or(0, <[u32]>::len);
             self.make_room(n_records.saturating_mul(kept));
@@ -112,16 +116,13 @@ impl<'a> Fill<'a> {
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
     pub(super) fn all_ends_of<B: Block>(&mut self, marks: &Marks) {
-        let mut ends = Offsets {
-            room: &mut self.index.ends,
-            len: 0,
-        };
+        let mut ends = Offsets::new(&mut self.index.ends);
         let mut base = 0;
         for bits in &marks.ends {
-            ends.push::<8>(base, *bits);
+            ends.push::<4>(base, *bits);
             base = base.wrapping_add(BLOCK as u32);
         }
-        self.n_ends = ends.len;
+        self.n_ends = ends.n_pushed();
     }
 
     /// Takes the offsets of the field ends that the columns ask for, where every record is regular.
@@ -136,36 +137,28 @@ impl<'a> Fill<'a> {
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
     pub(super) fn some_ends_of<B: Block>(&mut self, marks: &Marks) {
-        // Per field of a record, which of the ends from its own on are kept.
         let ahead = self.index.columns.ahead();
-        let n_columns = ahead.len();
-        let mut ends = Offsets {
-            room: &mut self.index.ends,
-            len: 0,
-        };
+        let mut ends = Offsets::new(&mut self.index.ends);
         let mut base = 0;
         // The field that the next block begins in.
         let mut field = 0;
         for bits in &marks.ends {
             let Some(picks) = ahead.get(field) else { break };
-            ends.push::<4>(base, B::pick(*picks, *bits));
+            ends.push::<2>(base, B::pick(*picks, *bits));
             base = base.wrapping_add(BLOCK as u32);
-            // Mostly once at most, and without a branch then: where records end is not to be foreseen.
+            // Without a branch: where records end is not to be foreseen.
             let next = field.wrapping_add(bits.count_ones() as usize);
-            let wrapped = next.wrapping_sub(n_columns);
-            field = if next >= n_columns { wrapped } else { next };
-            while field >= n_columns {
-                field = field.wrapping_sub(n_columns);
-            }
+            let wrapped = next.wrapping_sub(ahead.len());
+            field = if next < ahead.len() { next } else { wrapped };
         }
-        self.n_ends = ends.len;
+        self.n_ends = ends.n_pushed();
     }
 
     /// Makes a record of every `n_kept` ends, if that is what the lines of the chunk say too.
     ///
-    /// The chunk has `n_records` line ends outside quotes, and as many fields as so many records should have.
-    /// When each of these records ends at a line end, then every record is regular, none is blank, and no
-    /// line end was looked for in vain.
+    /// The chunk has at most `n_records` line ends outside quotes, and as many fields as so many records should
+    /// have. When each of these records ends at a line end, then no line end is left for elsewhere: every record
+    /// is regular, and none is blank.
     fn records_by_count(&mut self, n_records: usize) -> bool {
         let (bytes, n_columns, n_kept) = (self.bytes, self.n_columns, self.n_kept);
         let newline = self.dialect.newline();
@@ -291,36 +284,62 @@ impl<'a> Fill<'a> {
     }
 }
 
-/// Field ends in a vector that is never shortened, so that its memory is written only once.
+/// Field ends on their way into a vector that is never shortened, so that its memory is written only once.
 struct Offsets<'a> {
-    room: &'a mut [u32],
     len: usize,
+    /// Behind those that were pushed.
+    room: &'a mut [u32],
 }
 
-impl Offsets<'_> {
-    /// Appends the offsets of the set bits of the block at `base`, `N` of them without a branch.
+impl<'a> Offsets<'a> {
+    fn new(room: &'a mut [u32]) -> Self {
+        Offsets {
+            len: room.len(),
+            room,
+        }
+    }
+
+    fn n_pushed(&self) -> usize {
+        self.len - self.room.len()
+    }
+
+    /// Appends the offsets of the set bits of the block at `base`, `N` pairs of them without a branch. Where there
+    /// is no room for a whole block nothing is appended.
     #[expect(
         clippy::inline_always,
         reason = "out of line, the state of the loop goes through memory"
     )]
     #[inline(always)]
     fn push<const N: usize>(&mut self, base: u32, mut bits: u64) {
-        let len = self.len;
-        self.len = len.wrapping_add(bits.count_ones() as usize);
-        let Some(mut rest) = self.room.get_mut(len..) else {
-            return;
-        };
-        while let Some((some, more)) = rest.split_first_chunk_mut::<N>() {
-            for slot in some {
-                // The checked sum keeps these stores apart: gathered into a vector they cost twice as much.
-                *slot = base + bits.trailing_zeros();
+        let n = bits.count_ones() as usize;
+        let bases = u64::from(base) << 32 | u64::from(base);
+        let room = std::mem::take(&mut self.room);
+        if let Some(slots) = room.first_chunk_mut::<BLOCK>() {
+            let (pairs, _) = slots.as_chunks_mut::<2>();
+            let (first, more) = pairs.split_at_mut(N);
+            // Two at once, or they are gathered into a vector, which costs twice as much.
+            let mut put = |pair: &mut [u32; 2]| {
+                let low = u64::from(bits.trailing_zeros());
                 bits &= bits.wrapping_sub(1);
+                let high = u64::from(bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+                let offsets = (high << 32 | low).wrapping_add(bases);
+                *pair = [offsets as u32, (offsets >> 32) as u32];
+                bits != 0
+            };
+            let mut is_more = false;
+            for pair in first {
+                is_more = put(pair);
             }
-            if bits == 0 {
-                break;
+            if is_more {
+                for pair in more {
+                    if !put(pair) {
+                        break;
+                    }
+                }
             }
-            rest = more;
         }
+        self.room = room.get_mut(n..).unwrap_or_default();
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::mask::{BLOCK, Block, Portable, below};
+use super::mask::{BLOCK, Block, MAX_TALLY, Portable, below};
 use super::{Dialect, QUOTE};
 
 /// What one pass found in the bytes of a chunk, which begin at a record.
@@ -21,8 +21,6 @@ pub(super) struct Marks {
 pub(super) struct Counts {
     /// Line ends, those inside quotes with them.
     pub(super) n_lines: u64,
-    /// Line ends outside quotes.
-    pub(super) n_record_ends: usize,
     /// Field ends, those that are line ends with them.
     pub(super) n_fields: usize,
     /// Some byte is not ASCII.
@@ -70,9 +68,22 @@ impl Marks {
             .map_or(0, |at| at + 1)
     }
 
+    /// Line ends outside quotes: those among the field ends.
+    pub(super) fn n_record_ends(&self, bytes: &[u8], newline: u8) -> usize {
+        let (whole, tail) = bytes.as_chunks::<BLOCK>();
+        let blocks = whole
+            .iter()
+            .map(Portable::new)
+            .chain((!tail.is_empty()).then(|| Portable::partial(tail)));
+        let found = blocks
+            .zip(&self.ends)
+            .map(|(block, ends)| (block.eq(newline) & ends).count_ones());
+        found.map(|n| n as usize).sum()
+    }
+
     /// Offset after the last line end outside quotes; 0 is none.
     pub(super) fn last_border(&self, bytes: &[u8], newline: u8) -> usize {
-        if self.counts.n_record_ends == 0 {
+        if self.counts.n_lines == 0 {
             return 0;
         }
         for (word, bits) in self.ends.iter().enumerate().rev() {
@@ -138,16 +149,6 @@ impl Marker {
     /// Marks some of the blocks of `bytes`, the next ones after those marked already; the last block may be cut.
     /// Says whether the quoting rules were kept.
     pub(super) fn run(&mut self, marks: &mut Marks, bytes: &[u8], blocks: Range<usize>) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        if super::avx2::detected() {
-            return super::avx2::mark(self, marks, bytes, blocks);
-        }
-        self.run_of::<Portable>(marks, bytes, blocks)
-    }
-
-    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
-    #[inline(always)]
-    pub(super) fn run_of<B: Block>(&mut self, marks: &mut Marks, bytes: &[u8], blocks: Range<usize>) -> bool {
         let from = blocks.start * BLOCK;
         let Some(run) = bytes.get(from..bytes.len().min(blocks.end * BLOCK)) else {
             return true;
@@ -155,81 +156,117 @@ impl Marker {
         let (whole, tail) = run.as_chunks::<BLOCK>();
         let Marks { ends, counts } = marks;
         ends.resize(blocks.end, 0);
-        let mut places = ends[blocks.start..].iter_mut();
-        // Out of memory for the loop.
-        let mut marker = self.clone();
-        let mut found = Found::default();
-        let crlf = self.crlf;
-        let mut seen = B::new(&[0; BLOCK]);
-        for (block, place) in whole.iter().zip(&mut places) {
-            let loaded = B::new(block);
-            seen = seen.or(loaded);
-            let (structural, faults) = marker.step(loaded, !0, &mut found);
-            *place = structural;
-            if faults.any() && !faults.forgiven(block, bytes, crlf) {
+        let Some((places, last)) = ends[blocks.start..].split_at_mut_checked(whole.len()) else {
+            return true;
+        };
+        let mut n_done = 0;
+        while n_done < whole.len() {
+            let some = n_done..whole.len().min(n_done + MAX_TALLY);
+            let pass = self.pass(&whole[some.clone()], &mut places[some]);
+            n_done += pass.n_blocks;
+            counts.add(&pass);
+            let at = from + n_done.saturating_sub(1) * BLOCK;
+            if pass.faults.any() && !pass.faults.forgiven(&bytes[at..], self.crlf) {
                 return false;
             }
         }
-        if let Some(place) = places.next()
+        if let Some(place) = last.first_mut()
             && !tail.is_empty()
         {
-            let loaded = B::partial(tail);
-            seen = seen.or(loaded);
-            let (structural, faults) = marker.step(loaded, below(tail.len()), &mut found);
-            *place = structural;
-            if faults.any() && !faults.forgiven(tail, bytes, crlf) {
+            let mut padded = [0; BLOCK];
+            padded[..tail.len()].copy_from_slice(tail);
+            let valid = below(tail.len());
+            let mut pass = self.pass(&[padded], std::slice::from_mut(place));
+            // A zero may be a delimiter, and is none here.
+            *place &= valid;
+            pass.n_fields = place.count_ones() as usize;
+            pass.faults.stray &= valid;
+            counts.add(&pass);
+            if pass.faults.any() && !pass.faults.forgiven(tail, self.crlf) {
                 return false;
             }
         }
-        *self = marker;
-        counts.n_lines += found.lines as u64;
-        counts.n_record_ends += found.record_ends;
-        counts.n_fields += found.fields;
-        counts.beyond_ascii |= seen.beyond_ascii();
         true
     }
 
-    /// The next block: where fields end in it, and where a quoting rule may be broken.
-    #[expect(
-        clippy::inline_always,
-        reason = "out of line, the state of the loop goes through memory"
-    )]
+    /// Marks the next blocks, at most [`MAX_TALLY`], up to one where a quoting rule may be broken.
+    fn pass(&mut self, blocks: &[[u8; BLOCK]], places: &mut [u64]) -> Pass {
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::detected() {
+            return super::avx2::pass(self, blocks, places);
+        }
+        self.pass_of::<Portable>(blocks, places)
+    }
+
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
-    fn step<B: Block>(&mut self, block: B, valid: u64, found: &mut Found) -> (u64, Faults) {
-        let newlines = block.eq(self.newline) & valid;
-        let structural = newlines | block.eq(self.delimiter) & valid;
-        let quotes = block.eq(QUOTE) & valid;
-        let inside = B::prefix_xor(quotes) ^ self.inside;
-        let (opening, closing) = (quotes & inside, quotes & !inside);
-        let around = structural | quotes;
-        // An opening quote stands at the start of a field, or is the second half of `""`; behind a
-        // closing quote stands a delimiter, a record end, or the second half of `""`.
-        let faults = Faults {
-            wrong: opening & !(around << 1 | self.may_open),
-            stray: (closing << 1 | self.closed) & !around & valid,
-        };
-        self.may_open = around >> 63;
-        self.closed = closing >> 63;
-        self.inside = 0_u64.wrapping_sub(inside >> 63);
-        found.lines = found.lines.wrapping_add(newlines.count_ones() as usize);
-        let record_ends = (newlines & !inside).count_ones() as usize;
-        found.record_ends = found.record_ends.wrapping_add(record_ends);
-        let ends = structural & !inside;
-        found.fields = found.fields.wrapping_add(ends.count_ones() as usize);
-        (ends, faults)
+    pub(super) fn pass_of<B: Block>(&mut self, blocks: &[[u8; BLOCK]], places: &mut [u64]) -> Pass {
+        let (delimiter, newline) = (self.delimiter, self.newline);
+        let (mut inside, mut may_open, mut closed) = (self.inside, self.may_open, self.closed);
+        let none = B::new(&[0; BLOCK]);
+        let (mut seen, mut lines) = (none, none);
+        let (mut n_blocks, mut n_fields) = (0_usize, 0_usize);
+        let mut faults = Faults::default();
+        for (block, place) in blocks.iter().zip(places) {
+            let block = B::new(block);
+            seen = seen.or(block);
+            lines = block.tally(newline, lines);
+            // What stands around a quote that keeps the rules: a delimiter, a line end, another quote.
+            let around = block.any_of([delimiter, newline, QUOTE]);
+            let quotes = block.eq(QUOTE);
+            let quoted = B::prefix_xor(quotes) ^ inside;
+            let closing = quotes & !quoted;
+            // An opening quote stands at the start of a field, or is the second half of `""`; behind a
+            // closing quote stands a delimiter, a record end, or the second half of `""`.
+            let before = (around << 1).wrapping_add(may_open);
+            let behind = (closing << 1).wrapping_add(closed);
+            let ends = (around ^ quotes) & !quoted;
+            *place = ends;
+            n_fields = n_fields.wrapping_add(ends.count_ones() as usize);
+            n_blocks = n_blocks.wrapping_add(1);
+            may_open = around >> 63;
+            closed = closing >> 63;
+            inside = 0_u64.wrapping_sub(quoted >> 63);
+            faults = Faults {
+                wrong: quoted & !before & quotes,
+                stray: behind & !around,
+            };
+            if faults.any() {
+                break;
+            }
+        }
+        (self.inside, self.may_open, self.closed) = (inside, may_open, closed);
+        Pass {
+            n_blocks,
+            n_lines: lines.tallied(),
+            n_fields,
+            beyond_ascii: seen.beyond_ascii(),
+            faults,
+        }
     }
 }
 
-/// What a run has counted so far.
-#[derive(Default)]
-struct Found {
-    lines: usize,
-    record_ends: usize,
-    fields: usize,
+/// What was found in some blocks.
+pub(super) struct Pass {
+    n_blocks: usize,
+    /// Line ends, those inside quotes with them.
+    n_lines: u64,
+    n_fields: usize,
+    beyond_ascii: bool,
+    /// In the last block.
+    faults: Faults,
+}
+
+impl Counts {
+    fn add(&mut self, pass: &Pass) {
+        self.n_lines += pass.n_lines;
+        self.n_fields += pass.n_fields;
+        self.beyond_ascii |= pass.beyond_ascii;
+    }
 }
 
 /// Quotes and what follows them where they should not be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Faults {
     wrong: u64,
     stray: u64,
@@ -242,13 +279,12 @@ impl Faults {
     }
 
     /// Whether nothing stands where it should not but the CR of a CRLF behind a closing quote, or a CR that the
-    /// end of the bytes cut from its LF. `block` is a part of `bytes`.
+    /// end of the bytes cut from its LF. `bytes` begin with the block.
     #[cold]
-    fn forgiven(self, block: &[u8], bytes: &[u8], crlf: bool) -> bool {
-        let base = block.as_ptr() as usize - bytes.as_ptr() as usize;
+    fn forgiven(self, bytes: &[u8], crlf: bool) -> bool {
         let mut stray = self.stray;
         while stray != 0 {
-            let behind = &bytes[base + stray.trailing_zeros() as usize..];
+            let behind = bytes.get(stray.trailing_zeros() as usize..).unwrap_or_default();
             if !crlf || !(behind.starts_with(b"\r\n") || behind == b"\r") {
                 return false;
             }

@@ -1,14 +1,17 @@
 //! Sixty-four bytes at a time: which of them equal one byte, as the bits of a `u64`.
 //!
-//! Bit 0 stands for the first byte. Nothing here knows what the bytes mean, but for the shape of a time that most
-//! bills write.
+//! Bit 0 stands for the first byte. Nothing here knows what the bytes mean, but for the shapes of a time and of an
+//! amount that most bills write.
 
 use wide::u8x32;
 
+use crate::money::parse_short;
 use crate::time::parse_zulu;
 
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;
+/// Blocks that [`Block::tally`] may count.
+pub(super) const MAX_TALLY: usize = u8::MAX as usize;
 
 /// One block of input in vector registers.
 pub(super) trait Block: Copy {
@@ -17,6 +20,16 @@ pub(super) trait Block: Copy {
 
     /// The bytes that equal `byte`.
     fn eq(self, byte: u8) -> u64;
+
+    /// The bytes that equal one of three.
+    fn any_of(self, bytes: [u8; 3]) -> u64;
+
+    /// Adds 1 in `tallies` at each place where a byte equals `byte`. Begin with zeros; sums do not grow past
+    /// [`MAX_TALLY`].
+    fn tally(self, byte: u8, tallies: Self) -> Self;
+
+    /// The sum of all tallies.
+    fn tallied(self) -> u64;
 
     /// The bytes, each with the bits of both.
     fn or(self, other: Self) -> Self;
@@ -49,6 +62,16 @@ pub(super) trait Block: Copy {
     #[inline(always)]
     fn zulu(text: &[u8; 20]) -> Option<i64> {
         parse_zulu(text)
+    }
+
+    /// [`parse_short`], as this machine does it best.
+    #[expect(
+        clippy::inline_always,
+        reason = "its constants stay in registers between cells"
+    )]
+    #[inline(always)]
+    fn short(text: &[u8; 16], len: usize) -> Option<(i64, u8)> {
+        parse_short(u128::from_le_bytes(*text), len)
     }
 
     /// A block of fewer than 64 bytes, filled up with zeros; mask the result with [`below`] its length.
@@ -86,6 +109,27 @@ impl Block for Portable {
         let low = self.low.simd_eq(wanted).to_bitmask();
         let high = self.high.simd_eq(wanted).to_bitmask();
         u64::from(low) | u64::from(high) << 32
+    }
+
+    #[inline]
+    fn any_of(self, [a, b, c]: [u8; 3]) -> u64 {
+        self.eq(a) | self.eq(b) | self.eq(c)
+    }
+
+    #[inline]
+    fn tally(self, byte: u8, tallies: Self) -> Self {
+        let wanted = u8x32::splat(byte);
+        // All ones is one less than zero.
+        Portable {
+            low: tallies.low - self.low.simd_eq(wanted),
+            high: tallies.high - self.high.simd_eq(wanted),
+        }
+    }
+
+    #[inline]
+    fn tallied(self) -> u64 {
+        let tallies = self.low.to_array().into_iter().chain(self.high.to_array());
+        tallies.map(u64::from).sum()
     }
 
     #[inline]
@@ -135,11 +179,21 @@ mod tests {
             bytes[at] = b'x';
         }
         assert_eq!(Portable::partial(b"a,b,").eq(b','), 0b1010);
+        assert_eq!(Portable::partial(b"a,b;\"").any_of([b',', b'"', b'b']), 0b1_0110);
         assert!(!Portable::partial(b"a~").beyond_ascii());
         let umlaut = Portable::partial("ä".as_bytes());
         assert!(Portable::partial(b"a,b,").or(umlaut).beyond_ascii());
         assert_eq!(below(0), 0);
         assert_eq!(below(64), !0);
+    }
+
+    #[test]
+    fn tallies_hold_as_many_blocks_as_they_say() {
+        let none = Portable::new(&[0; BLOCK]);
+        let block = Portable::new(&[b'\n'; BLOCK]);
+        let tallies = (0..MAX_TALLY).fold(none, |tallies, _| block.tally(b'\n', tallies));
+        assert_eq!(tallies.tallied(), (MAX_TALLY * BLOCK) as u64);
+        assert_eq!(block.tally(b',', none).tallied(), 0);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! [`Chunker`] cuts the stream and marks where fields end (sequential, cheap), [`RecordIndex`] finds the records
 //! and fields of one chunk (parallel).
 
+mod at_once;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod chunker;

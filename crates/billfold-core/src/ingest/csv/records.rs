@@ -11,11 +11,9 @@ use super::chunker::Chunk;
 use super::columns::Columns;
 use super::fill::Fill;
 use super::marks::Marks;
-use super::mask::{Block, Portable};
 use super::{Dialect, Malformed, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{MAX_CHUNK, count_lines};
-use crate::money::{POW10_SHORT, parse_short};
 
 /// The memory of an index, reused from chunk to chunk. One per worker.
 #[derive(Debug, Default)]
@@ -110,7 +108,7 @@ pub struct Field<'a> {
 impl<'a> Field<'a> {
     /// The field whose bytes with their quotes are `raw`.
     #[inline]
-    fn new(raw: &'a [u8]) -> Self {
+    pub(super) fn new(raw: &'a [u8]) -> Self {
         if let [QUOTE, inner @ .., QUOTE] = raw {
             Field {
                 raw: inner,
@@ -335,176 +333,6 @@ impl<'a> Records<'a> {
         (j < self.entries[r].n_fields as usize).then(|| self.field(r, j))
     }
 
-    /// Where field `j` of every record stands, quotes included; None where not all records are known to be
-    /// regular, or its ends were not kept. `EDGE` is for the first and the last field.
-    #[inline]
-    fn spans<const EDGE: bool>(&self, j: usize) -> Option<impl Iterator<Item = Range<usize>>> {
-        let n_columns = self.columns.n();
-        if !self.even || j >= n_columns {
-            return None;
-        }
-        let (n_kept, places) = match self.columns.kept() {
-            Some(kept) => (kept.len(), self.columns.places(j)),
-            None => (n_columns, Some((j.saturating_sub(1), j))),
-        };
-        let (before, own) = places?;
-        if before >= n_kept || own >= n_kept {
-            return None;
-        }
-        let (is_first, may_have_cr) = (j == 0, j + 1 == n_columns && !self.dialect.cr_only);
-        let bytes = self.bytes;
-        let mut record_start = 0;
-        Some(self.ends.chunks_exact(n_kept).map(move |ends| {
-            let mut start = (ends[before] as usize).wrapping_add(1);
-            let mut end = ends[own] as usize;
-            if EDGE {
-                if is_first {
-                    start = record_start;
-                }
-                record_start = (ends[n_kept - 1] as usize).wrapping_add(1);
-                if may_have_cr && end > start && bytes[end - 1] == b'\r' {
-                    end -= 1;
-                }
-            }
-            start..end
-        }))
-    }
-
-    /// Whether field `j` is the first or the last of a record.
-    fn is_edge(&self, j: usize) -> bool {
-        j == 0 || j + 1 >= self.columns.n()
-    }
-
-    /// Field `j` of every record, if all records are known to be regular: `f` gets record, field, and the
-    /// bytes of the chunk from the first one of `Field::raw` on. Says whether it did.
-    #[inline]
-    pub fn each_field(&self, j: usize, mut f: impl FnMut(usize, Field<'a>, &'a [u8])) -> bool {
-        let mut each = |r, span: Range<usize>| {
-            let rest = &self.bytes[span.start..];
-            let raw = &rest[..span.end.wrapping_sub(span.start)];
-            if raw.first() == Some(&QUOTE) {
-                let field = Field::new(raw);
-                f(r, field, &rest[usize::from(field.quoted)..]);
-            } else {
-                let field = Field {
-                    raw,
-                    quoted: false,
-                    escaped: false,
-                };
-                f(r, field, rest);
-            }
-        };
-        if self.is_edge(j) {
-            let spans = self.spans::<true>(j).map(Iterator::enumerate);
-            spans
-                .map(|spans| spans.for_each(|(r, span)| each(r, span)))
-                .is_some()
-        } else {
-            let spans = self.spans::<false>(j).map(Iterator::enumerate);
-            spans
-                .map(|spans| spans.for_each(|(r, span)| each(r, span)))
-                .is_some()
-        }
-    }
-
-    /// The instants of field `j`, where every record has one in the shape of [`parse_zulu`](crate::time::parse_zulu).
-    pub fn zulu_instants(&self, j: usize) -> Option<Vec<i64>> {
-        #[cfg(target_arch = "x86_64")]
-        if super::avx2::detected() {
-            return super::avx2::zulu_instants(self, j);
-        }
-        self.zulu_instants_of::<Portable>(j)
-    }
-
-    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
-    #[inline(always)]
-    pub(super) fn zulu_instants_of<B: Block>(&self, j: usize) -> Option<Vec<i64>> {
-        if self.is_edge(j) {
-            self.zulu_instants_at::<B>(self.spans::<true>(j)?)
-        } else {
-            self.zulu_instants_at::<B>(self.spans::<false>(j)?)
-        }
-    }
-
-    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
-    #[inline(always)]
-    fn zulu_instants_at<B: Block>(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<Vec<i64>> {
-        let mut instants = Vec::with_capacity(self.len());
-        for span in spans {
-            if span.len() != 20 {
-                return None;
-            }
-            let text = self.bytes.get(span.start..)?.first_chunk::<20>()?;
-            instants.push(B::zulu(text)?);
-        }
-        Some(instants)
-    }
-
-    /// The amounts of field `j` and how many decimals they have, where every record has one that
-    /// [`parse_short`] reads.
-    pub fn short_amounts(&self, j: usize) -> Option<(Vec<i128>, u8)> {
-        if self.is_edge(j) {
-            self.short_amounts_at(self.spans::<true>(j)?)
-        } else {
-            self.short_amounts_at(self.spans::<false>(j)?)
-        }
-    }
-
-    #[inline]
-    fn short_amounts_at(&self, spans: impl Iterator<Item = Range<usize>>) -> Option<(Vec<i128>, u8)> {
-        let mut amounts = Vec::with_capacity(self.len());
-        let mut decimals = 0;
-        for span in spans {
-            let word = match self.bytes[span.start..].first_chunk::<16>() {
-                Some(bytes) => u128::from_le_bytes(*bytes),
-                None => word_of(&self.bytes[span.clone()])?,
-            };
-            let (mantissa, scale) = parse_short(word, span.len())?;
-            if scale > decimals {
-                let power = *POW10_SHORT.get(usize::from(scale - decimals))?;
-                // At most fifteen decimals and sixteen digits before: no amount comes near the limit.
-                for amount in &mut amounts {
-                    *amount *= i128::from(power);
-                }
-                decimals = scale;
-            }
-            let power = *POW10_SHORT.get(usize::from(decimals - scale))?;
-            amounts.push(i128::from(mantissa).wrapping_mul(i128::from(power)));
-        }
-        Some((amounts, decimals))
-    }
-
-    /// The text of field `j`, where every record has the same one there, of at most sixteen bytes.
-    pub fn same_text(&self, j: usize) -> Option<&'a [u8]> {
-        if self.is_edge(j) {
-            self.same_text_at(self.spans::<true>(j)?)
-        } else {
-            self.same_text_at(self.spans::<false>(j)?)
-        }
-    }
-
-    #[inline]
-    fn same_text_at(&self, mut spans: impl Iterator<Item = Range<usize>>) -> Option<&'a [u8]> {
-        let first = spans.next()?;
-        let text = self.bytes.get(first).filter(|text| text.len() <= 16)?;
-        if text.len() > 8 {
-            return spans.all(|span| self.bytes[span] == *text).then_some(text);
-        }
-        // A currency: its bytes as the highest of a word.
-        let shift = 64 - 8 * text.len() as u32;
-        let word = (word_of(text)? as u64).checked_shl(shift).unwrap_or(0);
-        spans
-            .all(|span| {
-                let found = &self.bytes[span.start..];
-                span.len() == text.len()
-                    && match found.first_chunk::<8>() {
-                        Some(found) => u64::from_le_bytes(*found).checked_shl(shift).unwrap_or(0) == word,
-                        None => found.starts_with(text),
-                    }
-            })
-            .then_some(text)
-    }
-
     /// The bytes of record `r` as they stand, without its line end.
     pub fn text(&self, r: usize) -> &'a [u8] {
         let entry = self.entries[r];
@@ -597,11 +425,4 @@ impl<'a> Records<'a> {
         let crlf = !self.dialect.cr_only && end > entry.start as usize && self.bytes[end - 1] == b'\r';
         if crlf { end - 1 } else { end }
     }
-}
-
-/// The bytes of a text of at most sixteen, the first in the lowest place, and zeros.
-fn word_of(text: &[u8]) -> Option<u128> {
-    let mut word = [0; 16];
-    word.get_mut(..text.len())?.copy_from_slice(text);
-    Some(u128::from_le_bytes(word))
 }
