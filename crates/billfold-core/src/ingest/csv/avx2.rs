@@ -360,12 +360,12 @@ pub(super) fn all_ends(fill: &mut Fill<'_>, marks: &Marks) {
 }
 
 /// [`Fill::some_ends_of`], where [`detected`] said yes.
-pub(super) fn some_ends(fill: &mut Fill<'_>, marks: &Marks) {
+pub(super) fn some_ends(fill: &mut Fill<'_>, marks: &Marks, n: usize) {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,pclmulqdq,popcnt")]
-    fn compiled(fill: &mut Fill<'_>, marks: &Marks) {
-        fill.some_ends_of::<Wide>(marks);
+    fn compiled(fill: &mut Fill<'_>, marks: &Marks, n: usize) {
+        fill.some_ends_of::<Wide>(marks, n);
     }
     debug_assert!(detected());
     // SAFETY: the only caller asks `detected()` first.
-    unsafe { compiled(fill, marks) }
+    unsafe { compiled(fill, marks, n) }
 }

@@ -11,13 +11,13 @@ use super::marks::{Counts, Marker, Marks};
 use super::mask::BLOCK;
 use super::{Dialect, QUOTE};
 use crate::error::{Error, Result};
-use crate::ingest::feed::{Feed, MAX_CHUNK};
+use crate::ingest::feed::{Feed, MAX_CHUNK, Piece};
 
 /// Whole records, in the order of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     /// The records, each with its line end; the last record of the stream may lack one.
-    pub bytes: Vec<u8>,
+    pub bytes: Piece,
     /// Place of the chunk in the stream, from 0.
     pub index: u64,
     /// Physical line of the first byte, from 1.

@@ -78,10 +78,11 @@ impl<'a> Fill<'a> {
         let may_be_even = self.bytes.last() == Some(&newline) && self.n_columns > 0 && is_even(n_records);
         if may_be_even && self.keeps_some() {
             let kept = self.index.columns.kept().map_or(0, <[u32]>::len);
-            self.make_room(n_records.saturating_mul(kept));
-            self.some_ends(marks);
+            let n_ends = n_records.saturating_mul(kept);
+            self.make_room(n_ends);
+            self.some_ends(marks, n_ends);
             self.n_kept = kept;
-            self.even = self.n_ends == n_records.saturating_mul(kept) && self.records_by_count(n_records);
+            self.even = self.n_ends == n_ends && self.records_by_count(n_records);
             self.n_kept = if self.even { kept } else { self.n_columns };
         }
         if !self.even {
@@ -125,18 +126,29 @@ impl<'a> Fill<'a> {
         self.n_ends = ends.n_pushed();
     }
 
-    /// Takes the offsets of the field ends that the columns ask for, where every record is regular.
-    fn some_ends(&mut self, marks: &Marks) {
+    /// Takes the offsets of the field ends that the columns ask for, where every record is regular; `n` there are.
+    fn some_ends(&mut self, marks: &Marks, n: usize) {
         #[cfg(target_arch = "x86_64")]
         if super::avx2::detected() {
-            return super::avx2::some_ends(self, marks);
+            return super::avx2::some_ends(self, marks, n);
         }
-        self.some_ends_of::<Portable>(marks);
+        self.some_ends_of::<Portable>(marks, n);
     }
 
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
-    pub(super) fn some_ends_of<B: Block>(&mut self, marks: &Marks) {
+    pub(super) fn some_ends_of<B: Block>(&mut self, marks: &Marks, n: usize) {
+        // Few blocks should have more ends than are stored without a branch.
+        if n > 2 * marks.ends.len() {
+            self.some_ends_by::<B, 3>(marks);
+        } else {
+            self.some_ends_by::<B, 2>(marks);
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    fn some_ends_by<B: Block, const N: usize>(&mut self, marks: &Marks) {
         let ahead = self.index.columns.ahead();
         let mut ends = Offsets::new(&mut self.index.ends);
         let mut base = 0;
@@ -144,7 +156,7 @@ impl<'a> Fill<'a> {
         let mut field = 0;
         for bits in &marks.ends {
             let Some(picks) = ahead.get(field) else { break };
-            ends.push::<2>(base, B::pick(*picks, *bits));
+            ends.push::<N>(base, B::pick(*picks, *bits));
             base = base.wrapping_add(BLOCK as u32);
             // Without a branch: where records end is not to be foreseen.
             let next = field.wrapping_add(bits.count_ones() as usize);

@@ -366,7 +366,7 @@ impl<'a> Records<'a> {
     /// Costs next to nothing where all bytes are ASCII.
     pub fn invalid_utf8(&self) -> Vec<(usize, usize)> {
         // A character cannot cross a record border: its bytes are never a newline's.
-        if self.ascii || std::str::from_utf8(self.bytes).is_ok() {
+        if self.ascii || simdutf8::basic::from_utf8(self.bytes).is_ok() {
             return Vec::new();
         }
         let bad = |r| {

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::ingest::feed::{Feed, MAX_CHUNK, count_lines};
+use crate::ingest::feed::{Feed, MAX_CHUNK, Piece, count_lines};
 use split::{Splitter, is_space};
 
 /// How the items of a file are arranged.
@@ -82,7 +82,7 @@ fn is_cut_line(line: &[u8], rest: &[u8]) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemChunk {
     /// The items and whatever stands between them.
-    pub bytes: Vec<u8>,
+    pub bytes: Piece,
     /// Where the items stand in `bytes`, without white space around them.
     pub items: Vec<Range<usize>>,
     /// Place of the chunk in the stream, from 0. Every chunk has an item.

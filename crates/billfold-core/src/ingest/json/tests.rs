@@ -38,7 +38,7 @@ fn split(text: &[u8], layout: Layout, chunk_size: usize, step: usize) -> Outcome
                 n_chunks += 1;
                 let at = chunk.byte_offset as usize;
                 assert_eq!(
-                    chunk.bytes,
+                    *chunk.bytes,
                     text[at..at + chunk.bytes.len()],
                     "the offset is where the bytes are"
                 );
