@@ -44,14 +44,15 @@ pub struct OpenOptions {
     pub bytes_read: Arc<AtomicU64>,
 }
 
-/// Chunks of a packed file are so many times as large: its reader goes from worker to worker with each.
-const PACKED_CHUNKS: usize = 4;
+/// Chunks are so many times as large where each costs more than its bytes do.
+const LARGE_CHUNKS: usize = 4;
 
 impl OpenOptions {
-    /// Bytes of a chunk of a file that is unpacked, or of one that is not.
-    fn chunk_bytes_of(&self, is_packed: bool) -> usize {
-        self.chunk_bytes
-            .saturating_mul(if is_packed { PACKED_CHUNKS } else { 1 })
+    /// Bytes of a chunk of text. The reader of a file that is unpacked goes from worker to worker with each, and
+    /// where tags are read, each set of them is read once a chunk.
+    fn chunk_bytes_of(&self, is_packed: bool, has_tags: bool) -> usize {
+        let times = if is_packed || has_tags { LARGE_CHUNKS } else { 1 };
+        self.chunk_bytes.saturating_mul(times)
     }
 }
 
@@ -253,7 +254,7 @@ impl Bill {
             notes.push("lines end with CR alone".to_owned());
         }
         let unpacker = head.unpack_ahead();
-        let chunk_bytes = options.chunk_bytes_of(unpacker.is_some());
+        let chunk_bytes = options.chunk_bytes_of(unpacker.is_some(), false);
         let stream = (!source.is_file()).then(|| BillStream {
             unpacker,
             inner: StreamKind::Csv(Box::new(shape.stream(head, chunk_bytes))),
@@ -278,7 +279,7 @@ impl Bill {
         let packing = head.packing;
         let unpacker = head.unpack_ahead();
         let one_line = head.whole && memchr::memchr(b'\n', head.sample.trim_ascii()).is_none();
-        let mut stream = shape.stream(head, options.chunk_bytes_of(unpacker.is_some()));
+        let mut stream = shape.stream(head, options.chunk_bytes_of(unpacker.is_some(), false));
         let inside = Inside::of(&options.formats);
         let bound = stream.peek_members(&inside).and_then(|names| {
             let n_headers = names.len();
@@ -325,6 +326,7 @@ impl Bill {
         let text = |raw| TextHead::open(raw, self.options.encoding.as_deref());
         let mut n_skipped = 0;
         let mut unpacker = None;
+        let has_tags = plan.decode.tags.is_some();
         let inner = match &self.carrier {
             Carrier::Csv(shape) => {
                 let mut head = text(raw)?;
@@ -337,16 +339,14 @@ impl Bill {
                     ));
                 }
                 unpacker = head.unpack_ahead();
-                StreamKind::Csv(Box::new(
-                    again.stream(head, self.options.chunk_bytes_of(unpacker.is_some())),
-                ))
+                let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_tags);
+                StreamKind::Csv(Box::new(again.stream(head, chunk_bytes)))
             }
             Carrier::Json(shape) => {
                 let mut head = text(raw)?;
                 unpacker = head.unpack_ahead();
-                StreamKind::Json(Box::new(
-                    shape.stream(head, self.options.chunk_bytes_of(unpacker.is_some())),
-                ))
+                let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_tags);
+                StreamKind::Json(Box::new(shape.stream(head, chunk_bytes)))
             }
             Carrier::Parquet(shape) => {
                 let (groups, skipped) =

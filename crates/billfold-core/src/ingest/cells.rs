@@ -36,10 +36,10 @@ pub(crate) trait Cells {
     }
 
     /// Something of every cell of a column, row by row, by which equal texts can be told: empty for an empty cell,
-    /// and never the same for two texts.
+    /// and never the same for two texts. Last it is said whether it is the text with its quotes doubled.
     #[inline]
-    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8])) {
-        self.each(column, |row, cell| f(row, cell.text()));
+    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8], bool)) {
+        self.each(column, |row, cell| f(row, cell.text(), false));
     }
 
     /// The column as the carrier has it, where that is a dictionary.

@@ -329,10 +329,13 @@ impl Cells for CsvCells<'_> {
     }
 
     #[inline]
-    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8])) {
+    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8], bool)) {
         // Quotes inside are doubled in one text as in the other.
-        if !self.records.each_field(column, |row, field, _| f(row, field.raw)) {
-            self.each(column, |row, cell| f(row, cell.text()));
+        if !self
+            .records
+            .each_field(column, |row, field, _| f(row, field.raw, field.escaped))
+        {
+            self.each(column, |row, cell| f(row, cell.text(), false));
         }
     }
 

@@ -113,12 +113,13 @@ fn column_sets<C: Cells>(
         scratch: Vec::new(),
         n_unreadable: 0,
     };
-    cells.each_key(column, |row, key| {
+    cells.each_key(column, |row, key, is_doubled| {
         if judged.is_bad(row) || is_null(plan, key) {
             sets.builder.push(&[], |_| {});
         } else {
             sets.push(key, |sink, scratch| {
-                tags::parse_tags(cells.cell(row, column, scratch), style, sink).is_ok()
+                is_doubled && tags::parse_doubled(key, sink)
+                    || tags::parse_tags(cells.cell(row, column, scratch), style, sink).is_ok()
             });
         }
     });

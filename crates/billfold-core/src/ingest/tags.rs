@@ -36,7 +36,7 @@ pub(crate) fn parse_tags(
     sink: &mut TagSink<'_>,
 ) -> Result<(), TagsUnreadable> {
     let text = std::str::from_utf8(text).map_err(|_| TagsUnreadable)?.trim();
-    if plain_json(text, sink).is_some() {
+    if plain_json(text, "\"", sink).is_some() {
         return Ok(());
     }
     sink.clear();
@@ -68,6 +68,17 @@ pub(crate) fn parse_tags(
     }
 }
 
+/// Reads a set of tags whose quotes are doubled, as CSV has them, if it is written as nearly all are. For everything
+/// else, sound or not, it says false and leaves the sink empty.
+pub(crate) fn parse_doubled(text: &[u8], sink: &mut TagSink<'_>) -> bool {
+    let text = std::str::from_utf8(text).unwrap_or_default().trim();
+    let is_read = plain_json(text, "\"\"", sink).is_some();
+    if !is_read {
+        sink.clear();
+    }
+    is_read
+}
+
 fn parse_json(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> {
     if text.starts_with('{') {
         parse_object(text, sink)
@@ -76,10 +87,11 @@ fn parse_json(text: &str, sink: &mut TagSink<'_>) -> Result<(), TagsUnreadable> 
     }
 }
 
-/// Reads a JSON list or object of nothing but strings without escapes, as nearly all tags are written.
+/// Reads a JSON list or object of nothing but strings without escapes, as nearly all tags are written. `quote` is a
+/// quote as it stands in the text.
 ///
 /// None, and some tags in the sink, for everything else, sound or not.
-fn plain_json(text: &str, sink: &mut TagSink<'_>) -> Option<()> {
+fn plain_json(text: &str, quote: &str, sink: &mut TagSink<'_>) -> Option<()> {
     let (opened, mut rest) = text.split_at_checked(1)?;
     let (is_object, close) = match opened {
         "{" => (true, "}"),
@@ -90,10 +102,10 @@ fn plain_json(text: &str, sink: &mut TagSink<'_>) -> Option<()> {
         return Some(());
     }
     loop {
-        let (key, after) = plain_string(rest)?;
+        let (key, after) = plain_string(rest, quote)?;
         rest = after;
         if is_object {
-            let (value, after) = plain_string(after.strip_prefix(':')?.trim_start_matches(' '))?;
+            let (value, after) = plain_string(after.strip_prefix(':')?.trim_start_matches(' '), quote)?;
             sink.push(key, Some(value));
             rest = after;
         } else {
@@ -107,13 +119,34 @@ fn plain_json(text: &str, sink: &mut TagSink<'_>) -> Option<()> {
 }
 
 /// A JSON string without escapes, and what follows it.
-fn plain_string(text: &str) -> Option<(&str, &str)> {
-    let inner = text.strip_prefix('"')?;
-    let end = inner
-        .bytes()
-        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-    let after = inner[end..].strip_prefix('"')?;
-    Some((&inner[..end], after))
+#[inline]
+fn plain_string<'a>(text: &'a str, quote: &str) -> Option<(&'a str, &'a str)> {
+    let inner = text.strip_prefix(quote)?;
+    let end = plain_len(inner.as_bytes());
+    let after = inner.get(end..)?.strip_prefix(quote)?;
+    Some((inner.get(..end)?, after))
+}
+
+/// Bytes before the first quote, backslash or control character.
+#[inline]
+fn plain_len(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // The lowest high bit that is set stands at the first byte that is none; what is above it may be wrong.
+    let none = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, tail) = text.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = none(word ^ ONES * u64::from(b'"'));
+        let backslash = none(word ^ ONES * u64::from(b'\\'));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = quote | backslash | control;
+        if found != 0 {
+            return i * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    text.len() - tail.len() + tail.iter().take_while(|byte| is_plain(byte)).count()
 }
 
 fn push_pair(pair: &str, between: &str, sink: &mut TagSink<'_>) {
@@ -211,20 +244,29 @@ mod tests {
     use super::*;
     use crate::charge::tag_sets::TagBuilder;
     use arrow::array::AsArray;
+    use proptest::prelude::*;
+
+    /// The tags that are read into a set.
+    fn tags_of(read: impl FnOnce(&mut TagSink<'_>)) -> Vec<(String, Option<String>)> {
+        let mut builder = TagBuilder::with_capacity(1);
+        builder.push(b"x", read);
+        let column = builder.finish().unwrap();
+        let sets = column.values().as_map();
+        let (keys, values) = (sets.keys().as_string::<i32>(), sets.values().as_string::<i32>());
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        keys.iter()
+            .map(|key| key.unwrap().to_owned())
+            .zip(values.iter().map(owned))
+            .collect()
+    }
 
     #[track_caller]
     fn check(text: &str, style: TagStyle<'_>, expected: &[(&str, Option<&str>)]) {
-        let mut builder = TagBuilder::with_capacity(1);
-        builder.push(text.as_bytes(), |sink| {
-            parse_tags(text.as_bytes(), style, sink).unwrap();
-        });
-        let column = builder.finish().unwrap();
-        let sets = column.values().as_map();
-        let (keys, values) = (
-            sets.keys().as_string::<i32>().clone(),
-            sets.values().as_string::<i32>().clone(),
-        );
-        let found: Vec<_> = keys.iter().map(Option::unwrap).zip(values.iter()).collect();
+        let found = tags_of(|sink| parse_tags(text.as_bytes(), style, sink).unwrap());
+        let found: Vec<_> = found
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_deref()))
+            .collect();
         assert_eq!(found, expected);
     }
 
@@ -298,6 +340,47 @@ mod tests {
                     "{bad}"
                 );
             });
+        }
+    }
+
+    #[test]
+    fn quotes_may_be_doubled_where_tags_are_plain() {
+        let mut is_read = false;
+        let found = tags_of(|sink| is_read = parse_doubled(br#" [""tag-1"",""""] "#, sink));
+        assert!(is_read);
+        assert_eq!(found, [("tag-1".to_owned(), None), (String::new(), None)]);
+        for other in [
+            r#"["tag-1"]"#,
+            r#"{""a"":1}"#,
+            r#"[""a\""]"#,
+            r#"[""a"",""b"]"#,
+            "",
+        ] {
+            assert_eq!(
+                tags_of(|sink| assert!(!parse_doubled(other.as_bytes(), sink))),
+                []
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn doubled_quotes_are_read_as_single_ones_are(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "\"", "\"", "\"", "\":\"", "\",\"", ",", ":", " ", "a", "tag-W4074VLp", "\u{1f}", "\\", "ä", "", "{", "}",
+            ]), 0..12),
+            around in prop::sample::select(vec![("[", "]"), ("{", "}"), ("[\"", "\"]"), ("{\"", "\"}"), ("", "")]),
+        ) {
+            let text = format!("{}{}{}", around.0, pieces.concat(), around.1);
+            let doubled = text.replace('"', "\"\"");
+            let mut is_read = false;
+            let found = tags_of(|sink| is_read = parse_doubled(doubled.as_bytes(), sink));
+            let mut is_sound = false;
+            let expected = tags_of(|sink| is_sound = parse_tags(text.as_bytes(), TagStyle::Json, sink).is_ok());
+            prop_assert!(is_sound || !is_read);
+            prop_assert_eq!(found, if is_read { expected } else { vec![] });
+            let naive = text.bytes().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
+            prop_assert_eq!(plain_len(text.as_bytes()), naive);
         }
     }
 }
