@@ -231,24 +231,35 @@ impl Checksums {
         if self.failed {
             return Err(unfit());
         }
-        let n = inner.read(buf)?;
-        // A reader that claims more than it was given room for is not believed.
-        let mut rest = &buf[..n.min(buf.len())];
-        let n_before = self.at;
+        let (read, n) = match inner.read(buf) {
+            // A reader that claims more than it was given room for is not believed.
+            Ok(n) => (Ok(n), n.min(buf.len())),
+            Err(e) => (Err(e), 0),
+        };
+        match self.hold(&buf[..n]) {
+            // Behind a member that is not what it should be, an error says little.
+            Some(0) => Err(unfit()),
+            Some(n_before) => Ok(n_before),
+            None => read,
+        }
+    }
+
+    /// Takes the next bytes; how many of them there are up to the end of a member that is not what it should be.
+    fn hold(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut rest = bytes;
         while let Some(trailer) = self.reached(rest.len()) {
             let (own, next) = rest.split_at((trailer.at - self.at) as usize);
             self.take(own);
+            rest = next;
             let crc = std::mem::take(&mut self.crc).finalize();
             let len = std::mem::take(&mut self.len);
             if (crc, len) != (trailer.crc, trailer.len) {
                 self.failed = true;
-                let n_sound = (self.at - n_before) as usize;
-                return if n_sound > 0 { Ok(n_sound) } else { Err(unfit()) };
+                return Some(bytes.len() - rest.len());
             }
-            rest = next;
         }
         self.take(rest);
-        Ok(n)
+        None
     }
 
     /// The next member's end, if it lies among the next `n` bytes.
@@ -355,6 +366,10 @@ mod tests {
         }
         let trailing = [whole.clone(), b"junk".to_vec()].concat();
         assert_eq!(all(&trailing), (text.to_vec(), Some("gzip.trailing")));
+        // The first of two faults is named.
+        let mut both = trailing;
+        both[whole.len() - 5] ^= 1;
+        assert_eq!(all(&both), (text.to_vec(), Some("gzip.crc")));
         for (at, byte) in [(1, 0), (2, 7), (3, RESERVED)] {
             let mut wrong = whole.clone();
             wrong[at] = byte;
