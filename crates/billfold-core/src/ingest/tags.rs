@@ -137,8 +137,8 @@ fn plain_len(text: &[u8]) -> usize {
     let (words, tail) = text.as_chunks::<8>();
     for (i, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let quote = none(word ^ ONES * u64::from(b'"'));
-        let backslash = none(word ^ ONES * u64::from(b'\\'));
+        let quote = none(word ^ (ONES * u64::from(b'"')));
+        let backslash = none(word ^ (ONES * u64::from(b'\\')));
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
         let found = quote | backslash | control;
         if found != 0 {

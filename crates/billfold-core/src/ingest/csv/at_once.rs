@@ -105,7 +105,7 @@ impl<'a> Records<'a> {
     fn zulu_instants_at<B: Block>(&self, spans: impl Iterator<Item = Span>) -> Option<Vec<i64>> {
         let mut instants = vec![0; self.len()];
         for (span, instant) in spans.zip(&mut instants) {
-            let text = self.bytes.get(span.start..span.start + 20)?.as_array::<20>()?;
+            let text = self.bytes.get(span.start..span.start + 20)?.first_chunk::<20>()?;
             if span.len() != 20 {
                 return None;
             }
@@ -142,7 +142,7 @@ impl<'a> Records<'a> {
         for (row, span) in (0..amounts.len()).zip(spans) {
             let at_end;
             let text = match self.bytes.get(span.start..span.start + 16) {
-                Some(text) => text.as_array::<16>()?,
+                Some(text) => text.first_chunk::<16>()?,
                 None => {
                     at_end = self.padded(span)?;
                     &at_end

@@ -292,8 +292,8 @@ fn short(text: &[u8; 16], len: usize) -> Option<(i64, u8)> {
     let scale = 16_u32.wrapping_sub(n_before) & 15;
     // Two digits, four, eight.
     let pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(i16::from_le_bytes([10, 1])));
-    let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(1 << 16 | 100));
-    let eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32(1 << 16 | 10_000));
+    let fours = _mm_madd_epi16(pairs, _mm_set1_epi32((1 << 16) + 100));
+    let eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32((1 << 16) + 10_000));
     let eights = _mm_cvtsi128_si64(eights).cast_unsigned();
     let magnitude = (eights & 0xffff_ffff) * 100_000_000 + (eights >> 32);
     let sign = (sign as i64).wrapping_neg();
