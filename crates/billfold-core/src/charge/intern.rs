@@ -24,11 +24,8 @@ impl ShortText {
     /// None for a longer text.
     #[inline]
     pub fn new(word: u128, len: usize) -> Option<Self> {
-        if len > Self::MAX_LEN {
-            return None;
-        }
-        let text = word & ((1 << (8 * len as u32)) - 1);
-        Some(ShortText(text | (len as u128) << 120))
+        let bytes = FIRST_BYTES.get(len)?;
+        Some(ShortText(word & bytes | (len as u128) << 120))
     }
 
     /// A number of so many bits that is mostly another for another text.
@@ -46,6 +43,17 @@ impl ShortText {
         ShortText::new(u128::from_le_bytes(word), text.len())
     }
 }
+
+/// All bits of the first so many bytes of a word. To look them up costs less than to shift a word of this size.
+const FIRST_BYTES: [u128; ShortText::MAX_LEN + 1] = {
+    let mut bytes = [0; ShortText::MAX_LEN + 1];
+    let mut len = 1;
+    while len < bytes.len() {
+        bytes[len] = bytes[len - 1] << 8 | 0xff;
+        len += 1;
+    }
+    bytes
+};
 
 /// The word of a text that is not short: no short text has a last byte above fifteen.
 const LONG: u128 = u128::MAX;

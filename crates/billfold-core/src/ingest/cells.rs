@@ -35,6 +35,14 @@ pub(crate) trait Cells {
         }
     }
 
+    /// Every cell of a column, row by row, as long as each is a text of at most fifteen bytes as it stands; says
+    /// whether all are. `f` gets its first sixteen bytes, the first in the lowest place and those past the text any,
+    /// and the text.
+    #[inline]
+    fn each_short(&self, _column: usize, _f: impl FnMut(u128, &[u8])) -> bool {
+        false
+    }
+
     /// Something of every cell of a column, row by row, by which equal texts can be told: empty for an empty cell,
     /// and never the same for two texts. Last it is said whether it is the text with its quotes doubled.
     #[inline]

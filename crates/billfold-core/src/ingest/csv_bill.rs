@@ -329,6 +329,11 @@ impl Cells for CsvCells<'_> {
     }
 
     #[inline]
+    fn each_short(&self, column: usize, f: impl FnMut(u128, &[u8])) -> bool {
+        self.records.each_short(column, f)
+    }
+
+    #[inline]
     fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8], bool)) {
         // Quotes inside are doubled in one text as in the other.
         if !self

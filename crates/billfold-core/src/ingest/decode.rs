@@ -418,6 +418,16 @@ pub(crate) fn texts<C: Cells>(
         }
         return builder.finish(|text| plan.rules.null_text(text));
     }
+    if judged.is_clean() {
+        let push = |word, text: &[u8]| match ShortText::new(word, text.len()) {
+            Some(short) => builder.push_short(short, text),
+            None => builder.push(text),
+        };
+        if cells.each_short(column, push) {
+            return builder.finish(|text| plan.rules.null_text(text));
+        }
+        builder = TextBuilder::for_batch(cells.n_rows());
+    }
     cells.each(column, |row, cell| {
         if judged.is_bad(row) {
             builder.push(&[]);

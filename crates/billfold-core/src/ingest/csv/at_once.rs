@@ -81,6 +81,43 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// Field `j` of every record, as long as each is a text of at most fifteen bytes and has no quotes; says whether
+    /// all are. `f` gets the sixteen bytes from its first one on, the first in the lowest place, and the text.
+    #[inline]
+    pub fn each_short(&self, j: usize, f: impl FnMut(u128, &'a [u8])) -> bool {
+        if self.is_edge(j) {
+            self.spans::<true>(j)
+                .is_some_and(|spans| self.each_short_at(spans, f))
+        } else {
+            self.spans::<false>(j)
+                .is_some_and(|spans| self.each_short_at(spans, f))
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "out of line, the word goes through memory")]
+    #[inline(always)]
+    fn each_short_at(&self, spans: impl Iterator<Item = Span>, mut f: impl FnMut(u128, &'a [u8])) -> bool {
+        for span in spans {
+            let at_end;
+            let word = match self.bytes.get(span.start..span.start + 16) {
+                Some(word) => word.first_chunk::<16>(),
+                None => {
+                    at_end = self.padded(span);
+                    at_end.as_ref()
+                }
+            };
+            let text = self.bytes.get(span.start..span.end);
+            let (Some(word), Some(text)) = (word, text) else {
+                return false;
+            };
+            if text.len() > 15 || word[0] == QUOTE {
+                return false;
+            }
+            f(u128::from_le_bytes(*word), text);
+        }
+        true
+    }
+
     /// The instants of field `j`, where every record has one in the shape of [`parse_zulu`](crate::time::parse_zulu).
     pub fn zulu_instants(&self, j: usize) -> Option<Vec<i64>> {
         #[cfg(target_arch = "x86_64")]

@@ -86,6 +86,16 @@ proptest! {
                 amounts.into_iter().map(|mantissa| Amount::new(mantissa, scale).unwrap()).collect()
             });
             prop_assert_eq!(read, amounts.filter(|_| !quoted && records.even));
+            let mut short = Vec::new();
+            let all_short = records.each_short(column, |word, text| {
+                assert!(word.to_le_bytes().starts_with(text));
+                short.push(text);
+            });
+            let expected = records.even && !quoted && texts.iter().all(|text| text.len() < 16);
+            prop_assert_eq!(all_short, expected);
+            if all_short {
+                prop_assert_eq!(&short, &texts);
+            }
             let same = texts.first().filter(|first| {
                 first.len() <= 16 && !quoted && records.even && texts.iter().all(|text| text == *first)
             });
