@@ -19,6 +19,8 @@ const PAGE: usize = 4096;
 /// page, and an address whose low bits are a little behind those of the source makes each load wait for a store: up
 /// to 32 bytes behind costs twice as much, and only from 512 on it does not show (measured on Zen 3).
 const APART: usize = PAGE / 2;
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Bytes read and not yet handed out, and where in the stream they stand.
 #[derive(Debug, Default)]
@@ -103,9 +105,10 @@ impl Feed {
     /// A UTF-8 byte order mark at the very start of the stream is dropped here, because a quote or a
     /// bracket behind it still stands at the start of a field or item.
     pub(crate) fn more(&mut self, input: &mut dyn Read, n: usize) -> Result<()> {
-        let n = if self.started { n } else { n.max(3) };
+        let n = if self.started { n } else { n.max(MARK.len()) };
         let goal = self.filled.saturating_add(n);
-        let room = goal.saturating_add(PAGE);
+        // The input begins within the first page, or behind a mark that begins there.
+        let room = goal.saturating_add(PAGE + MARK.len());
         if self.buffer.len() < room {
             self.buffer.resize(room, 0);
             // It may have moved.
@@ -126,10 +129,10 @@ impl Feed {
         }
         if !self.started {
             self.started = true;
-            if self.bytes().starts_with(b"\xef\xbb\xbf") {
-                self.start += 3;
-                self.filled -= 3;
-                self.byte_offset = 3;
+            if self.bytes().starts_with(MARK) {
+                self.start += MARK.len();
+                self.filled -= MARK.len();
+                self.byte_offset = MARK.len() as u64;
             }
         }
         Ok(())
