@@ -1,6 +1,7 @@
 //! Distinct byte strings and their numbers. Short ones are compared as words, not as slices.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use arrow::array::StringArray;
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
@@ -37,10 +38,39 @@ impl ShortText {
 
     /// The same from its bytes.
     #[inline]
-    fn of(text: &[u8]) -> Option<Self> {
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
         let mut word = [0; 16];
         word.get_mut(..text.len())?.copy_from_slice(text);
         ShortText::new(u128::from_le_bytes(word), text.len())
+    }
+
+    /// The text at a place among others, without a copy of unknown length where sixteen bytes can be read there.
+    ///
+    /// # Panics
+    /// When the range is not within `bytes`.
+    #[inline]
+    pub(crate) fn at(bytes: &[u8], range: Range<usize>) -> Option<Self> {
+        let len = range.len();
+        match bytes[range.start..].first_chunk::<16>() {
+            Some(word) => ShortText::new(u128::from_le_bytes(*word), len),
+            None => ShortText::of(&bytes[range]),
+        }
+    }
+
+    /// Its bytes, zeros behind them, and its length, at most fifteen, in the last byte.
+    #[inline]
+    pub(crate) fn word(self) -> u128 {
+        self.0
+    }
+
+    /// Half a hash. `seed` should not be known outside the process, so that no bill can be written whose texts all
+    /// collide.
+    #[inline]
+    pub(crate) fn tag(self, seed: u64) -> u32 {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);
+        let wide = u128::from(low ^ seed).wrapping_mul(u128::from(high.rotate_left(29) ^ ODD));
+        (((wide >> 64) as u64 ^ wide as u64) >> 32) as u32
     }
 }
 
@@ -57,15 +87,6 @@ const FIRST_BYTES: [u128; ShortText::MAX_LEN + 1] = {
 
 /// The word of a text that is not short: no short text has a last byte above fifteen.
 const LONG: u128 = u128::MAX;
-
-/// Half a hash of a short text.
-#[inline]
-fn tag_of(word: u128, seed: u64) -> u32 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (low, high) = (word as u64, (word >> 64) as u64);
-    let wide = u128::from(low ^ seed).wrapping_mul(u128::from(high.rotate_left(29) ^ ODD));
-    (((wide >> 64) as u64 ^ wide as u64) >> 32) as u32
-}
 
 /// Whether two texts are equal; those of ordinary length without a call.
 #[inline]
@@ -130,9 +151,9 @@ impl Interner {
     /// The code of a string that is known already.
     pub fn find(&self, text: &[u8]) -> Option<i32> {
         let found = match ShortText::of(text) {
-            Some(ShortText(word)) => self
+            Some(short) => self
                 .slots
-                .find(tag_of(word, self.seed), |n| self.words[n as usize] == word),
+                .find(short.tag(self.seed), |n| self.words[n as usize] == short.0),
             None => {
                 let is_it = |n: u32| self.words[n as usize] == LONG && self.get(n as i32) == text;
                 self.slots.find(self.tag_of_long(text), is_it)
@@ -185,11 +206,11 @@ impl Interner {
     #[inline]
     pub fn intern_short(&mut self, short: ShortText, text: &[u8]) -> i32 {
         let Interner { slots, words, .. } = self;
-        let (ShortText(word), next) = (short, words.len() as u32);
+        let next = words.len() as u32;
         slots.reserve(1);
-        let code = slots.find_or(tag_of(word, self.seed), |n| words[n as usize] == word, || next);
+        let code = slots.find_or(short.tag(self.seed), |n| words[n as usize] == short.0, || next);
         if code == next {
-            words.push(word);
+            words.push(short.0);
             self.bytes.extend_from_slice(text);
             self.offsets.push(self.bytes.len());
         }

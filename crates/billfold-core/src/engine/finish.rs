@@ -73,7 +73,7 @@ impl Sums {
         let tallies = Tallies::of(&states)?;
         states.iter_mut().for_each(Sums::forget_lookups);
         let gathered = gather(&states);
-        let mut table = Table::empty(plan.dimensions.len());
+        let mut table = Table::with_capacity(plan.dimensions.len(), states.iter().map(Sums::n_groups).sum());
         gathered.each_range(&plan, &states, |range| table.push(&range))?;
         let name = |at: &(u32, u32), d: usize| {
             let (worker, code) = (at.0 as usize, at.1);
@@ -230,13 +230,18 @@ pub(super) fn total_overflow(currency: Currency) -> Error {
 }
 
 impl Table {
-    fn empty(n_dims: usize) -> Self {
+    /// Room for at most `n` groups: what is not used of it takes no memory, and nothing moves while it fills.
+    fn with_capacity(n_dims: usize, n: usize) -> Self {
+        let mut costs = SumColumn::new();
+        costs.reserve_exact(n);
         Table {
-            currencies: Vec::new(),
-            periods: Vec::new(),
-            dims: vec![Vec::new(); n_dims],
-            costs: SumColumn::new(),
-            charges: Vec::new(),
+            currencies: Vec::with_capacity(n),
+            periods: Vec::with_capacity(n),
+            dims: std::iter::repeat_with(|| Vec::with_capacity(n))
+                .take(n_dims)
+                .collect(),
+            costs,
+            charges: Vec::with_capacity(n),
             numbers: Vec::new(),
         }
     }
@@ -453,7 +458,7 @@ fn keep_top(table: &Table, top: usize) -> Result<Table> {
         currency = this;
         kept[tuple as usize] = n <= top;
     }
-    let mut out = Table::empty(table.dims.len());
+    let mut out = Table::with_capacity(table.dims.len(), 0);
     let mut others = std::collections::BTreeMap::new();
     for group in 0..table.charges.len() {
         let keep = kept[tuples[group] as usize];

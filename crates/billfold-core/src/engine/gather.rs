@@ -20,6 +20,8 @@ const RANGE_GROUPS: usize = 1 << 11;
 const MAX_RANGE_BITS: u32 = 12;
 /// Bits of a key.
 const KEY_BITS: u32 = u64::BITS;
+/// log2 of the bits of a word.
+const WORD_BITS: u32 = u64::BITS.trailing_zeros();
 
 /// Groups from which on the cores work together; less is done before they have been woken.
 const MANY_GROUPS: usize = 1 << 14;
@@ -38,6 +40,8 @@ pub(super) struct Gathered {
     layout: Layout,
     ranged: Vec<Ranged>,
     n_ranges: usize,
+    /// Bits of a key that tell it from others of its range.
+    rest_bits: u32,
 }
 
 /// How a key is put together: columns from the highest bits to the lowest.
@@ -166,6 +170,7 @@ pub(super) fn gather(states: &[Sums]) -> Gathered {
             .collect()
     };
     out.n_ranges = 1 << range_bits;
+    out.rest_bits = key_bits - range_bits;
     out
 }
 
@@ -195,7 +200,7 @@ fn used_codes(state: &Sums, d: usize) -> Vec<u32> {
 
 /// A name on its way to its rank. What all names begin with is left out of `prefix`.
 #[derive(Clone, Copy)]
-struct Placed {
+struct Ranking {
     /// The first eight bytes that differ, so that most comparisons look at no string.
     prefix: u64,
     worker: u32,
@@ -204,7 +209,7 @@ struct Placed {
 
 /// The names of all workers in byte order, and per worker and code the rank of its name.
 pub(super) fn rank_names(workers: &[(&Names, Vec<u32>)]) -> (Vec<(u32, u32)>, Vec<Vec<u32>>) {
-    let text = |placed: &Placed| workers[placed.worker as usize].0.name(placed.code);
+    let text = |placed: &Ranking| workers[placed.worker as usize].0.name(placed.code);
     let mut common: Option<&[u8]> = None;
     for (names, codes) in workers {
         for code in codes {
@@ -216,14 +221,14 @@ pub(super) fn rank_names(workers: &[(&Names, Vec<u32>)]) -> (Vec<(u32, u32)>, Ve
         }
     }
     let skip = common.map_or(0, <[u8]>::len);
-    let mut placed: Vec<Placed> = Vec::with_capacity(workers.iter().map(|(_, codes)| codes.len()).sum());
+    let mut placed: Vec<Ranking> = Vec::with_capacity(workers.iter().map(|(_, codes)| codes.len()).sum());
     for (worker, (names, codes)) in workers.iter().enumerate() {
         placed.extend(codes.iter().map(|code| {
             let rest = &names.name(*code)[skip..];
             let mut first = [0u8; 8];
             let n = rest.len().min(8);
             first[..n].copy_from_slice(&rest[..n]);
-            Placed {
+            Ranking {
                 prefix: u64::from_be_bytes(first),
                 worker: worker as u32,
                 code: *code,
@@ -233,7 +238,7 @@ pub(super) fn rank_names(workers: &[(&Names, Vec<u32>)]) -> (Vec<(u32, u32)>, Ve
     placed.par_sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| text(a).cmp(text(b))));
     let mut rank_of: Vec<Vec<u32>> = workers.iter().map(|(names, _)| vec![0; names.len()]).collect();
     let mut names: Vec<(u32, u32)> = Vec::new();
-    let mut last: Option<&Placed> = None;
+    let mut last: Option<&Ranking> = None;
     for this in &placed {
         if last.is_none_or(|last| last.prefix != this.prefix || text(last) != text(this)) {
             names.push((this.worker, this.code));
@@ -408,58 +413,110 @@ fn into_ranges(keys: Vec<u64>, shift: u32, range_bits: u32) -> Ranged {
     }
 }
 
-/// Sorts a range of all workers and adds up what is the same. Errors: the key whose sum left 256 bits.
-fn add_up(states: &[Sums], layout: &Layout, ranged: &[Ranged], range: usize) -> Result<Range, u64> {
-    let slice = |ranged: &Ranged| ranged.starts[range] as usize..ranged.starts[range + 1] as usize;
-    let n: usize = ranged.iter().map(|ranged| slice(ranged).len()).sum();
-    let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(n);
-    for (worker, ranged) in ranged.iter().enumerate() {
-        let slice = slice(ranged);
-        let groups = ranged.groups[slice.clone()].iter();
-        order.extend(
-            ranged.keys[slice]
-                .iter()
-                .zip(groups)
-                .map(|(key, group)| (*key, worker as u32, *group)),
-        );
-    }
-    order.sort_unstable_by_key(|(key, _, _)| *key);
+/// The groups of all workers in a range: the distinct keys in order, and per worker the places of its groups there.
+#[derive(Debug, PartialEq, Eq)]
+struct Placed {
+    keys: Vec<u64>,
+    places: Vec<Vec<u32>>,
+}
 
-    let mut keys: Vec<u64> = Vec::with_capacity(n);
-    let mut places: Vec<u32> = Vec::with_capacity(n);
-    for (key, _, _) in &order {
-        if keys.last() != Some(key) {
-            keys.push(*key);
+impl Placed {
+    /// Of keys that their lowest `n_bits` bits tell apart, per worker.
+    fn of(workers: &[&[u64]], n_bits: u32) -> Self {
+        let n: usize = workers.iter().map(|keys| keys.len()).sum();
+        // A word of bits per key costs less than to sort them.
+        if n > 0 && n_bits <= width_of(n) + WORD_BITS {
+            Placed::by_bits(workers, n_bits)
+        } else {
+            Placed::by_order(workers)
         }
-        places.push(keys.len() as u32 - 1);
     }
+
+    /// By a bit for each key that there may be: its place is the number of bits before it.
+    fn by_bits(workers: &[&[u64]], n_bits: u32) -> Self {
+        let lowest = mask(n_bits);
+        let at = |key: &u64| ((key & lowest) >> WORD_BITS) as usize;
+        let bit = |key: &u64| 1_u64 << (key & mask(WORD_BITS));
+        let mut words = vec![(0_u64, 0_u32); 1 << n_bits.saturating_sub(WORD_BITS)];
+        for key in workers.iter().copied().flatten() {
+            words[at(key)].0 |= bit(key);
+        }
+        let above = workers
+            .iter()
+            .copied()
+            .flatten()
+            .next()
+            .map_or(0, |key| key & !lowest);
+        let mut keys = Vec::new();
+        for (word, (bits, before)) in words.iter_mut().enumerate() {
+            *before = keys.len() as u32;
+            let mut rest = *bits;
+            while rest != 0 {
+                keys.push(above | (word as u64) << WORD_BITS | u64::from(rest.trailing_zeros()));
+                rest &= rest - 1;
+            }
+        }
+        let place = |key: &u64| {
+            let (bits, before) = words[at(key)];
+            before + (bits & (bit(key) - 1)).count_ones()
+        };
+        Placed {
+            keys,
+            places: workers
+                .iter()
+                .map(|keys| keys.iter().map(place).collect())
+                .collect(),
+        }
+    }
+
+    /// By sorting them.
+    fn by_order(workers: &[&[u64]]) -> Self {
+        let mut order: Vec<(u64, u32, u32)> = Vec::with_capacity(workers.iter().map(|keys| keys.len()).sum());
+        for (worker, keys) in workers.iter().enumerate() {
+            let numbered = keys.iter().enumerate();
+            order.extend(numbered.map(|(i, key)| (*key, worker as u32, i as u32)));
+        }
+        order.sort_unstable_by_key(|(key, _, _)| *key);
+        let mut keys: Vec<u64> = Vec::with_capacity(order.len());
+        let mut places: Vec<Vec<u32>> = workers.iter().map(|keys| vec![0; keys.len()]).collect();
+        for (key, worker, i) in order {
+            if keys.last() != Some(&key) {
+                keys.push(key);
+            }
+            places[worker as usize][i as usize] = keys.len() as u32 - 1;
+        }
+        Placed { keys, places }
+    }
+}
+
+/// Puts a range of all workers in order and adds up what is the same. Errors: the key whose sum left 256 bits.
+fn add_up(states: &[Sums], gathered: &Gathered, range: usize) -> Result<Range, u64> {
+    let slice = |ranged: &Ranged| ranged.starts[range] as usize..ranged.starts[range + 1] as usize;
+    let of_workers: Vec<&[u64]> = (gathered.ranged.iter())
+        .map(|ranged| &ranged.keys[slice(ranged)])
+        .collect();
+    let Placed { keys, places } = Placed::of(&of_workers, gathered.rest_bits);
     let mut charges = vec![0u64; keys.len()];
-    for ((_, worker, group), place) in order.iter().zip(&places) {
-        charges[*place as usize] += states[*worker as usize].charges[*group as usize];
-    }
     let mut costs = SumColumn::new();
     costs.resize(keys.len());
+    let mut numbers = Vec::new();
     let mut scratch = Vec::new();
-    for (worker, state) in states.iter().enumerate() {
-        let own = || {
-            order
-                .iter()
-                .zip(&places)
-                .filter(|((_, w, _), _)| *w as usize == worker)
-        };
-        let groups: Vec<u32> = own().map(|(_, place)| *place).collect();
-        let from: Vec<u32> = own().map(|((_, _, group), _)| *group).collect();
-        costs
-            .add_gathered(&groups, &state.costs, &from, &mut scratch)
+    for ((state, ranged), places) in states.iter().zip(&gathered.ranged).zip(&places) {
+        let groups = &ranged.groups[slice(ranged)];
+        state
+            .costs
+            .add_some_to(groups, places, &mut costs, &mut charges, &mut scratch)
             .map_err(|o| keys[o.group as usize])?;
+        if let [_] = states {
+            // Every group of one state is there once.
+            numbers.resize(keys.len(), 0);
+            for (group, place) in groups.iter().zip(places) {
+                numbers[*place as usize] = *group;
+            }
+        }
     }
-    let numbers = match states {
-        // Every group of one state is there once.
-        [_] => order.iter().map(|(_, _, group)| *group).collect(),
-        _ => Vec::new(),
-    };
     Ok(Range {
-        columns: layout.columns(&keys),
+        columns: gathered.layout.columns(&keys),
         costs,
         charges,
         numbers,
@@ -479,8 +536,7 @@ impl Gathered {
         let all: Vec<usize> = (0..self.n_ranges).collect();
         for some in all.chunks(RANGES_AT_ONCE) {
             let one = |range: &usize| {
-                add_up(states, &self.layout, &self.ranged, *range)
-                    .map_err(|key| self.overflow_at(plan, states, key))
+                add_up(states, self, *range).map_err(|key| self.overflow_at(plan, states, key))
             };
             if let [range] = some {
                 each(one(range)?)?;
@@ -517,6 +573,35 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_have_the_same_places_by_bits_and_by_order() {
+        for (n_bits, n) in [(0, 1), (3, 5), (6, 40), (7, 3), (13, 900), (15, 4)] {
+            let above = mask(9) << n_bits;
+            let mut state = 5_u64;
+            let workers: Vec<Vec<u64>> = (0..3_usize)
+                .map(|worker| {
+                    (0..n * worker)
+                        .map(|_| {
+                            state = state.wrapping_mul(6364136223846793005).wrapping_add(99);
+                            above | ((state >> 20) & mask(n_bits))
+                        })
+                        .collect()
+                })
+                .collect();
+            let workers: Vec<&[u64]> = workers.iter().map(Vec::as_slice).collect();
+            let found = Placed::by_bits(&workers, n_bits);
+            assert_eq!(found, Placed::by_order(&workers), "{n_bits} {n}");
+            assert!(found.keys.is_sorted());
+            assert_eq!(found, Placed::of(&workers, n_bits));
+            for (keys, places) in workers.iter().zip(&found.places) {
+                let placed: Vec<u64> = places.iter().map(|place| found.keys[*place as usize]).collect();
+                assert_eq!(placed, *keys);
+            }
+        }
+        let none = Placed::of(&[&[], &[]], 40);
+        assert_eq!((none.keys.len(), none.places.len()), (0, 2));
+    }
 
     #[test]
     fn columns_of_any_width_come_back_from_their_keys() {

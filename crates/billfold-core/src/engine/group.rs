@@ -3,6 +3,7 @@
 //! Tables that outgrow the caches are read a block ahead of their use, so that the waits for memory overlap.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray};
@@ -11,12 +12,14 @@ use foldhash::fast::RandomState;
 
 use super::gather::rank_names;
 use crate::charge::builder::same_array;
-use crate::charge::intern::{Interner, same_text};
+use crate::charge::intern::{Interner, ShortText};
 use crate::charge::slots::Slots;
 
 pub(super) const EMPTY: u32 = u32::MAX;
 /// A name of a dictionary that is to be looked up.
 const WANTED: u32 = u32::MAX - 1;
+/// Bytes per name that putting names in order takes.
+const ORDER_BYTES: usize = 24;
 /// Lookups that are under way together.
 pub(super) const BLOCK: usize = 128;
 
@@ -24,10 +27,13 @@ pub(super) const BLOCK: usize = 128;
 #[derive(Debug)]
 pub(crate) struct Names {
     slots: Slots,
+    /// Not known outside the process, so that no bill can be written whose names all collide.
+    seed: u64,
     hasher: RandomState,
-    /// Where each name begins in `bytes`, and where the last one ends.
-    offsets: Vec<usize>,
-    bytes: Vec<u8>,
+    /// Per code, its name or where that is.
+    heads: Vec<Head>,
+    /// The bytes of long names.
+    long: Vec<u8>,
     /// The dictionary met last, and per name there its code here. The batches of a Parquet row group share
     /// one dictionary.
     last: Option<(ArrayRef, Vec<u32>)>,
@@ -35,13 +41,79 @@ pub(crate) struct Names {
     wanted: Vec<u32>,
 }
 
+/// A short name, as [`ShortText`] has it, so that comparing with it touches one place of memory; or where a long one
+/// begins (eight bytes) and how long it is (seven), and a last byte that no short one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head([u8; 16]);
+
+impl Head {
+    const LONG: u8 = u8::MAX;
+
+    fn short(name: ShortText) -> Self {
+        Head(name.word().to_le_bytes())
+    }
+
+    fn long(start: usize, len: usize) -> Self {
+        let word = (start as u64 as u128) | (len as u64 as u128) << 64 | u128::from(Head::LONG) << 120;
+        Head(word.to_le_bytes())
+    }
+
+    #[inline]
+    fn is_long(self) -> bool {
+        self.0[15] == Head::LONG
+    }
+
+    /// Where a long name stands.
+    #[inline]
+    fn place(self) -> Range<usize> {
+        let word = u128::from_le_bytes(self.0);
+        let (start, len) = (
+            word as u64 as usize,
+            ((word >> 64) as u64 & (u64::MAX >> 8)) as usize,
+        );
+        start..start + len
+    }
+
+    #[inline]
+    fn text<'a>(&'a self, long: &'a [u8]) -> &'a [u8] {
+        match self.0.get(..usize::from(self.0[15])) {
+            Some(short) => short,
+            None => &long[self.place()],
+        }
+    }
+}
+
+/// A name that is looked for.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Short(ShortText),
+    Long(&'a [u8]),
+}
+
+impl<'a> Wanted<'a> {
+    #[inline]
+    fn of(name: &'a [u8]) -> Self {
+        ShortText::of(name).map_or(Wanted::Long(name), Wanted::Short)
+    }
+
+    #[inline]
+    fn is(self, head: Head, long: &[u8]) -> bool {
+        match self {
+            Wanted::Short(name) => head == Head::short(name),
+            Wanted::Long(name) => head.is_long() && long[head.place()] == *name,
+        }
+    }
+}
+
 impl Default for Names {
     fn default() -> Self {
+        let hasher = RandomState::default();
         Names {
             slots: Slots::default(),
-            hasher: RandomState::default(),
-            offsets: vec![0],
-            bytes: Vec::new(),
+            seed: hasher.hash_one(0_u8),
+            hasher,
+            heads: Vec::new(),
+            long: Vec::new(),
             last: None,
             wanted: Vec::new(),
         }
@@ -50,39 +122,45 @@ impl Default for Names {
 
 impl Names {
     pub(crate) fn len(&self) -> usize {
-        self.offsets.len() - 1
+        self.heads.len()
     }
 
     pub(crate) fn code(&mut self, name: &str) -> u32 {
-        let tag = (self.hasher.hash_one(name.as_bytes()) >> 32) as u32;
+        let name = Wanted::of(name.as_bytes());
         self.slots.reserve(1);
-        self.code_of_tag(name.as_bytes(), tag)
+        self.code_of_tag(name, self.tag(name))
+    }
+
+    /// Half a hash of a name.
+    #[inline]
+    fn tag(&self, name: Wanted<'_>) -> u32 {
+        match name {
+            Wanted::Short(name) => name.tag(self.seed),
+            Wanted::Long(name) => (self.hasher.hash_one(name) >> 32) as u32,
+        }
     }
 
     /// The code of a name whose hash is known; there is room for it.
-    fn code_of_tag(&mut self, name: &[u8], tag: u32) -> u32 {
+    fn code_of_tag(&mut self, name: Wanted<'_>, tag: u32) -> u32 {
         let Names {
-            slots,
-            offsets,
-            bytes,
-            ..
+            slots, heads, long, ..
         } = self;
-        let known = offsets.len() - 1;
-        let code = slots.find_or(
-            tag,
-            |code| same_text(&bytes[offsets[code as usize]..offsets[code as usize + 1]], name),
-            || known as u32,
-        );
+        let known = heads.len();
+        let code = slots.find_or(tag, |code| name.is(heads[code as usize], long), || known as u32);
         if code as usize == known {
-            bytes.extend_from_slice(name);
-            offsets.push(bytes.len());
+            heads.push(match name {
+                Wanted::Short(name) => Head::short(name),
+                Wanted::Long(name) => {
+                    long.extend_from_slice(name);
+                    Head::long(long.len() - name.len(), name.len())
+                }
+            });
         }
         code
     }
 
     pub(crate) fn name(&self, code: u32) -> &[u8] {
-        let code = code as usize;
-        &self.bytes[self.offsets[code]..self.offsets[code + 1]]
+        self.heads[code as usize].text(&self.long)
     }
 
     /// Per row of a text column, its code here.
@@ -151,40 +229,42 @@ impl Names {
 
     /// Puts the codes of the wanted names of a dictionary into `map`.
     fn look_up(&mut self, names: &StringArray, wanted: &[u32], map: &mut [u32]) {
-        let text = |code: u32| -> &[u8] {
-            if names.is_null(code as usize) {
-                b""
-            } else {
-                names.value(code as usize).as_bytes()
+        let (offsets, bytes) = (names.value_offsets(), names.value_data());
+        let text = |code: u32| -> Wanted<'_> {
+            let code = code as usize;
+            let (from, to) = (offsets[code] as usize, offsets[code + 1] as usize);
+            if names.is_null(code) {
+                return Wanted::of(b"");
             }
+            ShortText::at(bytes, from..to).map_or(Wanted::Long(&bytes[from..to]), Wanted::Short)
         };
-        let (mut tags, mut near) = ([0u32; BLOCK], [None; BLOCK]);
-        let mut places = [(0usize, 0usize); BLOCK];
+        let (mut texts, mut tags) = ([Wanted::Long(b""); BLOCK], [0u32; BLOCK]);
+        let (mut near, mut heads) = ([None; BLOCK], [Head([0; 16]); BLOCK]);
         for block in wanted.chunks(BLOCK) {
+            let texts = &mut texts[..block.len()];
             self.slots.reserve(block.len());
-            for (tag, code) in tags.iter_mut().zip(block) {
-                *tag = (self.hasher.hash_one(text(*code)) >> 32) as u32;
+            for ((tag, text_of), code) in tags.iter_mut().zip(&mut *texts).zip(block) {
+                *text_of = text(*code);
+                *tag = self.tag(*text_of);
             }
             for (near, tag) in near.iter_mut().zip(&tags[..block.len()]) {
                 *near = Slots::number(self.slots.glance(*tag), *tag);
             }
-            for (place, near) in places.iter_mut().zip(&near[..block.len()]) {
-                *place = near.map_or((0, 0), |code| {
-                    (self.offsets[code as usize], self.offsets[code as usize + 1])
-                });
+            for (head, near) in heads.iter_mut().zip(&near[..block.len()]) {
+                *head = near.map_or(Head([0; 16]), |code| self.heads[code as usize]);
             }
-            // The first bytes tell most names apart that have the same hash, and bring the others near.
-            for (i, code) in block.iter().enumerate() {
-                let (from, to) = places[i];
-                if self.bytes[from..to].first_chunk::<8>() != text(*code).first_chunk::<8>() {
-                    near[i] = None;
+            // The first bytes bring the others of a long name near.
+            for ((near, head), text) in near.iter_mut().zip(&heads).zip(&*texts) {
+                if let Wanted::Long(name) = text
+                    && (!head.is_long() || self.long[head.place()].first_chunk::<8>() != name.first_chunk())
+                {
+                    *near = None;
                 }
             }
             for (i, code) in block.iter().enumerate() {
-                let (name, (from, to)) = (text(*code), places[i]);
                 map[*code as usize] = match near[i] {
-                    Some(known) if same_text(&self.bytes[from..to], name) => known,
-                    _ => self.code_of_tag(name, tags[i]),
+                    Some(known) if texts[i].is(heads[i], &self.long) => known,
+                    _ => self.code_of_tag(texts[i], tags[i]),
                 };
             }
         }
@@ -202,17 +282,16 @@ impl Names {
     pub(crate) fn merge(&mut self, other: &Names) -> Vec<u32> {
         (0..other.len() as u32)
             .map(|code| {
-                let name = other.name(code);
-                let tag = (self.hasher.hash_one(name) >> 32) as u32;
+                let name = Wanted::of(other.name(code));
                 self.slots.reserve(1);
-                self.code_of_tag(name, tag)
+                self.code_of_tag(name, self.tag(name))
             })
             .collect()
     }
 
     /// Bytes that the names take up, with what putting them in order takes.
     pub(super) fn size_bytes(&self) -> usize {
-        self.bytes.len() + self.offsets.len() * 32 + self.slots.size_bytes()
+        self.long.len() + self.heads.len() * (size_of::<Head>() + ORDER_BYTES) + self.slots.size_bytes()
     }
 
     /// Gives back what only the numbering needs.
@@ -224,8 +303,8 @@ impl Names {
     /// Forgets all names and keeps the room.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
-        self.offsets.truncate(1);
-        self.bytes.clear();
+        self.heads.clear();
+        self.long.clear();
         self.last = None;
     }
 }
@@ -281,6 +360,45 @@ impl PeriodCodes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_keeps_its_code_whatever_its_length() {
+        let name = |n: usize| -> String {
+            let len = n % 40;
+            format!("{n:x}{}", "é-#\u{0}".repeat(len))
+                .chars()
+                .take(len.max(3))
+                .collect()
+        };
+        let mut names = Names::default();
+        let mut merged = Names::default();
+        merged.code("of another");
+        for round in 0..3 {
+            // Dictionaries that overlap, whose last text ends where their bytes end.
+            for from in (0..3000).step_by(250) {
+                let texts: Vec<Option<String>> = (from..from + 500)
+                    .map(|n| (n % 97 > 0).then(|| name(n)))
+                    .collect();
+                let values: StringArray = texts.iter().map(Option::as_deref).collect();
+                let keys = arrow::array::Int32Array::from_iter_values((0..texts.len() as i32).rev());
+                let column = DictionaryArray::new(keys, Arc::new(values));
+                let mut codes = Vec::new();
+                names.codes_of(&column, &mut codes);
+                for (text, code) in texts.iter().rev().zip(&codes) {
+                    let text = text.as_deref().unwrap_or_default();
+                    assert_eq!(names.name(*code), text.as_bytes(), "round {round}");
+                    assert_eq!(names.code(text), *code);
+                }
+            }
+        }
+        let distinct: std::collections::BTreeSet<&[u8]> =
+            (0..names.len() as u32).map(|code| names.name(code)).collect();
+        assert_eq!(distinct.len(), names.len());
+        for (code, there) in merged.merge(&names).into_iter().enumerate() {
+            assert_eq!(merged.name(there), names.name(code as u32));
+        }
+        assert_eq!(merged.len(), names.len() + 1);
+    }
 
     #[test]
     fn periods_before_and_far_from_the_first_have_numbers_too() {

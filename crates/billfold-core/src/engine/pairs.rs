@@ -9,8 +9,8 @@ use crate::charge::slots::{Slot, Table};
 
 /// Slots up to which a step is an array anyway: 1 MiB, which stays in the second-level cache.
 const DENSE_SLOTS: usize = 1 << 18;
-/// Slots per pair up to which a larger step is one, too. An entry of the hash table takes as much as three slots of
-/// the array, and up to two thirds of them are free; the array needs no hash, and charges of one period meet in it.
+/// Slots per pair up to which a larger step is one, too. An entry of the hash table takes as much as two or three slots
+/// of the array, and up to two thirds of them are free; the array needs no hash, and charges of one period meet in it.
 const SLOTS_PER_PAIR: usize = 8;
 
 /// Pairs of numbers, numbered.
@@ -18,26 +18,73 @@ const SLOTS_PER_PAIR: usize = 8;
 pub(crate) struct Pairs {
     /// Per number, its pair.
     pub(crate) parts: Vec<(u32, u32)>,
-    /// Array form: slot `left << shift | right`. Empty once the step became too large.
-    dense: Vec<u32>,
-    shift: u32,
-    slots: Table<PairSlot>,
-    hashed: bool,
+    lookup: Lookup,
+}
+
+/// Where the number of a pair stands.
+#[derive(Debug)]
+enum Lookup {
+    /// At place `left << shift | right`.
+    Dense { numbers: Vec<u32>, shift: u32 },
+    /// By the hash of `left << shift | right`, which has 32 bits.
+    Short { slots: Table<Keyed<u32>>, shift: u32 },
+    /// By the hash of both.
+    Long(Table<Keyed<[u32; 2]>>),
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Lookup::Dense {
+            numbers: Vec::new(),
+            shift: 0,
+        }
+    }
+}
+
+/// What tells a pair from others.
+trait Key: Copy + Eq {
+    /// That of no pair in particular.
+    const ZERO: Self;
+
+    /// Half a hash.
+    fn tag(self) -> u32;
+}
+
+impl Key for u32 {
+    const ZERO: Self = 0;
+
+    #[inline]
+    fn tag(self) -> u32 {
+        tag_of(u64::from(self))
+    }
+}
+
+impl Key for [u32; 2] {
+    const ZERO: Self = [0; 2];
+
+    #[inline]
+    fn tag(self) -> u32 {
+        tag_of(u64::from(self[0]) << 32 | u64::from(self[1]))
+    }
+}
+
+#[inline]
+fn tag_of(key: u64) -> u32 {
+    let product = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
+    (((product as u64) ^ ((product >> 64) as u64)) >> 32) as u32
 }
 
 /// A pair and its number, so that finding one touches one place of memory.
 #[derive(Debug, Clone, Copy)]
-struct PairSlot {
-    left: u32,
-    right: u32,
+struct Keyed<K> {
+    key: K,
     /// [`EMPTY`] where the slot is free.
     number: u32,
 }
 
-impl Slot for PairSlot {
-    const FREE: Self = PairSlot {
-        left: 0,
-        right: 0,
+impl<K: Key> Slot for Keyed<K> {
+    const FREE: Self = Keyed {
+        key: K::ZERO,
         number: EMPTY,
     };
 
@@ -48,41 +95,64 @@ impl Slot for PairSlot {
 
     #[inline]
     fn tag(self) -> u32 {
-        tag_of(self.left, self.right)
+        self.key.tag()
     }
-}
-
-impl PairSlot {
-    #[inline]
-    fn holds(self, left: u32, right: u32) -> bool {
-        self.is_of(left, right) && !self.is_free()
-    }
-
-    /// The same of a slot that may be free, and has no number then.
-    #[inline]
-    fn is_of(self, left: u32, right: u32) -> bool {
-        (self.left ^ left) | (self.right ^ right) == 0
-    }
-}
-
-/// Half a hash of a pair.
-#[inline]
-fn tag_of(left: u32, right: u32) -> u32 {
-    let key = u64::from(left) << 32 | u64::from(right);
-    let product = u128::from(key ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93_u128;
-    (((product as u64) ^ ((product >> 64) as u64)) >> 32) as u32
 }
 
 /// The number of a pair; `next` if it is new, from then on. Room for it was reserved.
-fn number_of(slots: &mut Table<PairSlot>, left: u32, right: u32, next: u32) -> u32 {
-    let new = || PairSlot {
-        left,
-        right,
-        number: next,
-    };
+fn number_of<K: Key>(slots: &mut Table<Keyed<K>>, key: K, next: u32) -> u32 {
+    let new = || Keyed { key, number: next };
+    slots.slot_or(key.tag(), |slot| slot.key == key, new).number
+}
+
+/// A table of the pairs that there are, by what `key` makes of them.
+fn table_of<K: Key>(parts: &[(u32, u32)], key: impl Fn(u32, u32) -> K) -> Table<Keyed<K>> {
+    let mut slots = Table::default();
+    slots.reserve(parts.len());
+    for (number, (left, right)) in parts.iter().enumerate() {
+        number_of(&mut slots, key(*left, *right), number as u32);
+    }
     slots
-        .slot_or(tag_of(left, right), |slot| slot.holds(left, right), new)
-        .number
+}
+
+/// Replaces each `left[i]` of a block by the number of its pair.
+#[inline]
+fn combine_block<K: Key>(
+    slots: &mut Table<Keyed<K>>,
+    parts: &mut Vec<(u32, u32)>,
+    left: &mut [u32],
+    right: &[u32],
+    key: impl Fn(u32, u32) -> K,
+) {
+    let (mut keys, mut near) = ([(K::ZERO, 0); BLOCK], [EMPTY; BLOCK]);
+    slots.reserve(left.len());
+    for ((slot, left), right) in keys.iter_mut().zip(&*left).zip(right) {
+        let key = key(*left, *right);
+        *slot = (key, key.tag());
+    }
+    for (near, (key, tag)) in near.iter_mut().zip(&keys[..left.len()]) {
+        let [first, next] = slots.glance(*tag);
+        // A free slot has no number. Chosen without a branch, which would have to wait for the memory.
+        let or_next = if next.key == *key { next.number } else { EMPTY };
+        *near = if first.key == *key { first.number } else { or_next };
+    }
+    for (((left, right), near), (key, _)) in left.iter_mut().zip(right).zip(&near).zip(&keys) {
+        *left = if *near == EMPTY {
+            let known = parts.len() as u32;
+            let number = number_of(slots, *key, known);
+            if number == known {
+                parts.push((*left, *right));
+            }
+            number
+        } else {
+            *near
+        };
+    }
+}
+
+/// Bits that tell `n` values apart.
+fn width_of(n: usize) -> u32 {
+    usize::BITS - n.saturating_sub(1).leading_zeros()
 }
 
 impl Pairs {
@@ -96,107 +166,100 @@ impl Pairs {
     pub(crate) fn combine(&mut self, left: &mut [u32], right: &[u32], n_left: usize, n_right: usize) {
         assert_eq!(left.len(), right.len());
         self.make_room(n_left, n_right);
-        if self.hashed {
-            for (left, right) in left.chunks_mut(BLOCK).zip(right.chunks(BLOCK)) {
-                self.combine_block(left, right);
-            }
-            return;
-        }
-        let Pairs {
-            parts, dense, shift, ..
-        } = self;
-        for (left, right) in left.iter_mut().zip(right) {
-            let slot = &mut dense[(*left as usize) << *shift | *right as usize];
-            if *slot == EMPTY {
-                *slot = parts.len() as u32;
-                parts.push((*left, *right));
-            }
-            *left = *slot;
-        }
-    }
-
-    /// The same for a block of pairs by hash.
-    fn combine_block(&mut self, left: &mut [u32], right: &[u32]) {
-        let (mut tags, mut near) = ([0_u32; BLOCK], [EMPTY; BLOCK]);
-        self.slots.reserve(left.len());
-        for ((tag, left), right) in tags.iter_mut().zip(&*left).zip(right) {
-            *tag = tag_of(*left, *right);
-        }
-        for (((near, tag), left), right) in near.iter_mut().zip(&tags).zip(&*left).zip(right) {
-            let [first, next] = self.slots.glance(*tag);
-            // A free slot has no number. Chosen without a branch, which would have to wait for the memory.
-            let or_next = if next.is_of(*left, *right) {
-                next.number
-            } else {
-                EMPTY
-            };
-            *near = if first.is_of(*left, *right) {
-                first.number
-            } else {
-                or_next
-            };
-        }
-        let Pairs { parts, slots, .. } = self;
-        for ((left, right), near) in left.iter_mut().zip(right).zip(&near) {
-            *left = if *near == EMPTY {
-                let known = parts.len() as u32;
-                let number = number_of(slots, *left, *right, known);
-                if number == known {
-                    parts.push((*left, *right));
+        let Pairs { parts, lookup } = self;
+        let blocks = left.chunks_mut(BLOCK).zip(right.chunks(BLOCK));
+        match lookup {
+            Lookup::Dense { numbers, shift } => {
+                for (left, right) in left.iter_mut().zip(right) {
+                    let slot = &mut numbers[(*left as usize) << *shift | *right as usize];
+                    if *slot == EMPTY {
+                        *slot = parts.len() as u32;
+                        parts.push((*left, *right));
+                    }
+                    *left = *slot;
                 }
-                number
-            } else {
-                *near
-            };
+            }
+            Lookup::Short { slots, shift } => {
+                let shift = *shift;
+                for (left, right) in blocks {
+                    combine_block(slots, parts, left, right, |left, right| left << shift | right);
+                }
+            }
+            Lookup::Long(slots) => {
+                for (left, right) in blocks {
+                    combine_block(slots, parts, left, right, |left, right| [left, right]);
+                }
+            }
         }
     }
 
+    /// Makes the lookup fit for numbers below these.
     fn make_room(&mut self, n_left: usize, n_right: usize) {
-        if self.hashed {
-            return;
-        }
-        let shift = n_right
-            .max(1)
-            .next_power_of_two()
-            .trailing_zeros()
-            .max(self.shift);
-        let slots = usize::try_from((n_left.next_power_of_two() as u128) << shift).unwrap_or(usize::MAX);
-        if slots > DENSE_SLOTS.max(self.parts.len().saturating_mul(SLOTS_PER_PAIR)) {
-            self.hashed = true;
-            self.dense = Vec::new();
-            self.slots.reserve(self.parts.len());
-            for (number, (left, right)) in self.parts.iter().enumerate() {
-                number_of(&mut self.slots, *left, *right, number as u32);
+        let (left_bits, right_bits) = (width_of(n_left), width_of(n_right));
+        match &mut self.lookup {
+            Lookup::Dense { numbers, shift } => {
+                let wanted = right_bits.max(*shift);
+                let n_slots = usize::try_from((n_left.next_power_of_two() as u128) << wanted);
+                let n_slots = n_slots.unwrap_or(usize::MAX);
+                if n_slots > DENSE_SLOTS.max(self.parts.len().saturating_mul(SLOTS_PER_PAIR)) {
+                    self.hash(left_bits, right_bits);
+                } else if wanted != *shift {
+                    *shift = wanted;
+                    *numbers = vec![EMPTY; n_slots];
+                    for (number, (left, right)) in self.parts.iter().enumerate() {
+                        numbers[(*left as usize) << wanted | *right as usize] = number as u32;
+                    }
+                } else if n_slots > numbers.len() {
+                    numbers.resize(n_slots, EMPTY);
+                }
             }
-        } else if shift != self.shift {
-            self.shift = shift;
-            self.dense = vec![EMPTY; slots];
-            for (number, (left, right)) in self.parts.iter().enumerate() {
-                self.dense[(*left as usize) << shift | *right as usize] = number as u32;
+            Lookup::Short { shift, .. } => {
+                if right_bits > *shift || left_bits + *shift > u32::BITS {
+                    self.hash(left_bits, right_bits);
+                }
             }
-        } else if slots > self.dense.len() {
-            self.dense.resize(slots, EMPTY);
+            Lookup::Long(_) => {}
         }
+    }
+
+    /// Makes a hash table of what there is.
+    #[cold]
+    fn hash(&mut self, left_bits: u32, right_bits: u32) {
+        let spare = u32::BITS.checked_sub(left_bits + right_bits);
+        self.lookup = match spare {
+            // Where bits are left over, either side may grow.
+            Some(spare) if right_bits + spare / 2 < u32::BITS => {
+                let shift = right_bits + spare / 2;
+                let slots = table_of(&self.parts, |left, right| left << shift | right);
+                Lookup::Short { slots, shift }
+            }
+            _ => Lookup::Long(table_of(&self.parts, |left, right| [left, right])),
+        };
     }
 
     /// Bytes that the pairs take up.
     pub(super) fn size_bytes(&self) -> usize {
-        self.parts.len() * size_of::<(u32, u32)>()
-            + self.dense.len() * size_of::<u32>()
-            + self.slots.size_bytes()
+        let lookup = match &self.lookup {
+            Lookup::Dense { numbers, .. } => numbers.len() * size_of::<u32>(),
+            Lookup::Short { slots, .. } => slots.size_bytes(),
+            Lookup::Long(slots) => slots.size_bytes(),
+        };
+        self.parts.len() * size_of::<(u32, u32)>() + lookup
     }
 
     /// Gives back what only the numbering needs.
     pub(super) fn forget_lookups(&mut self) {
-        self.slots = Table::default();
-        self.dense = Vec::new();
+        self.lookup = Lookup::default();
     }
 
     /// Forgets all pairs and keeps the room.
     pub(super) fn clear(&mut self) {
         self.parts.clear();
-        self.dense.fill(EMPTY);
-        self.slots.clear();
+        match &mut self.lookup {
+            Lookup::Dense { numbers, .. } => numbers.fill(EMPTY),
+            Lookup::Short { slots, .. } => slots.clear(),
+            Lookup::Long(slots) => slots.clear(),
+        }
     }
 
     /// Takes over another's pairs, whose parts are called `left_map[left]` and `right_map[right]` here;
@@ -243,8 +306,39 @@ mod tests {
                 assert_eq!(pairs.parts[number as usize], (left[i], right[i]));
             }
         }
-        assert!(pairs.hashed && pairs.len() == seen.len());
+        assert!(matches!(pairs.lookup, Lookup::Short { .. }) && pairs.len() == seen.len());
     }
+
+    #[test]
+    fn pairs_stay_found_when_their_numbers_outgrow_32_bits() {
+        let mut pairs = Pairs::default();
+        let mut seen = std::collections::BTreeMap::new();
+        let mut kinds = Vec::new();
+        // Both sides grow, in turns, up to all numbers that there are.
+        for round in 1..=32_u32 {
+            let (left_bits, right_bits) = (round, 32 - (round * 7) % 31);
+            let (n_left, n_right) = (1_usize << left_bits, 1_usize << right_bits);
+            let one = |n: usize, i: u32| (n as u64 - 1 - u64::from(i * i) % n as u64) as u32;
+            let left: Vec<u32> = (0..300).map(|i| one(n_left, i)).collect();
+            let right: Vec<u32> = (0..300).map(|i| one(n_right, i / 3)).collect();
+            let mut numbers = left.clone();
+            pairs.combine(&mut numbers, &right, n_left, n_right);
+            for i in 0..300 {
+                assert_eq!(*seen.entry((left[i], right[i])).or_insert(numbers[i]), numbers[i]);
+            }
+            kinds.push(matches!(pairs.lookup, Lookup::Long(_)));
+        }
+        assert_eq!(pairs.len(), seen.len());
+        assert!(!kinds[0] && kinds[31]);
+        // A side of one value takes no bits.
+        for (n_left, n_right) in [(1, 1 << 32), (1 << 32, 1)] {
+            let mut pairs = Pairs::default();
+            let mut left = vec![0, (n_left as u64 - 1) as u32, 0];
+            pairs.combine(&mut left, &[0, (n_right as u64 - 1) as u32, 0], n_left, n_right);
+            assert_eq!(left, [0, 1, 0]);
+        }
+    }
+
     #[test]
     fn a_large_step_stays_an_array_while_most_of_its_pairs_are_there() {
         let mut pairs = Pairs::default();
@@ -260,11 +354,11 @@ mod tests {
                 }
             }
         }
-        assert!(!pairs.hashed && pairs.dense.len() > DENSE_SLOTS);
+        assert!(matches!(&pairs.lookup, Lookup::Dense { numbers, .. } if numbers.len() > DENSE_SLOTS));
         // One pair far out makes it sparse.
         let mut far = [1 << 20];
         pairs.combine(&mut far, &[3], (1 << 20) + 1, 60_000);
-        assert!(pairs.hashed && far == [n_left * 60_000]);
+        assert!(matches!(pairs.lookup, Lookup::Long(_)) && far == [n_left * 60_000]);
         let mut known = [5];
         pairs.combine(&mut known, &[59_999], (1 << 20) + 1, 60_000);
         assert_eq!(pairs.parts[known[0] as usize], (5, 59_999));

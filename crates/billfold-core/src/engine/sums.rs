@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, StringArray};
+use arrow::datatypes::i256;
 
 use super::group::{Names, PeriodCodes};
 use super::numbering::{FirstStep, When};
@@ -18,7 +19,7 @@ use super::spill::Spill;
 use super::tag_codes::TagsOfSets;
 use crate::charge::{ChargeBatch, MoneyColumn};
 use crate::error::{Error, ErrorKind, Result};
-use crate::money::{Currency, ExactSum, GroupOverflow, SumColumn, share_between};
+use crate::money::{CountedSums, Currency, ExactSum, GroupOverflow, SumColumn, share_between};
 use crate::query::Allocation;
 use crate::time::{Granularity, Window};
 
@@ -35,8 +36,8 @@ pub struct Sums {
     pub(super) names: Vec<Names>,
     /// Step 0 pairs (currency, period), step d + 1 pairs (step d, dimension d).
     pub(super) steps: Vec<Pairs>,
-    pub(super) costs: SumColumn,
-    pub(super) charges: Vec<u64>,
+    /// Per group its cost and its charges.
+    pub(super) costs: CountedSums,
     /// Per currency: used (kept apart only where groups overlap), filtered out, outside the window.
     pub(super) used: SumColumn,
     pub(super) filtered: SumColumn,
@@ -61,7 +62,7 @@ pub(super) struct Scratch {
     pub(super) codes: Vec<u32>,
     pub(super) groups: Vec<u32>,
     narrow: Vec<i128>,
-    wide: Vec<arrow::datatypes::i256>,
+    wide: Vec<i256>,
 }
 
 /// The parts of charges that stand in more than one period or reach over the window.
@@ -166,8 +167,7 @@ impl Sums {
             periods: PeriodCodes::default(),
             names: std::iter::repeat_with(Names::default).take(n).collect(),
             steps: std::iter::repeat_with(Pairs::default).take(n + 1).collect(),
-            costs: SumColumn::new(),
-            charges: Vec::new(),
+            costs: CountedSums::new(),
             used: SumColumn::new(),
             filtered: SumColumn::new(),
             outside: SumColumn::new(),
@@ -184,15 +184,15 @@ impl Sums {
 
     /// Groups so far.
     pub fn n_groups(&self) -> usize {
-        self.charges.len()
+        self.costs.len()
     }
 
     /// Bytes that the groups take up, with what putting them in order takes.
     pub fn size_bytes(&self) -> usize {
         let names: usize = self.names.iter().map(Names::size_bytes).sum();
         let steps: usize = self.steps.iter().map(Pairs::size_bytes).sum();
-        // A key and its place, twice while they are put in order; the count.
-        names + steps + self.costs.size_bytes() + self.charges.len() * (size_of::<u64>() + ORDER_BYTES)
+        // A key and its place, twice while they are put in order.
+        names + steps + self.costs.size_bytes() + self.costs.len() * ORDER_BYTES
     }
 
     /// Adds a batch.
@@ -217,8 +217,7 @@ impl Sums {
         self.tags_of_sets = None;
         self.steps.iter_mut().for_each(Pairs::clear);
         self.numbers.forget();
-        self.costs = SumColumn::new();
-        self.charges.clear();
+        self.costs = CountedSums::new();
     }
 
     fn update_with<W: Watch>(
@@ -317,9 +316,6 @@ impl Sums {
         let rows_of_groups = exploded.as_ref().map(|e| e.rows.as_slice()).or(selected);
         let groups = std::mem::take(&mut scratch.groups);
         self.grow_groups();
-        for group in &groups {
-            self.charges[*group as usize] += 1;
-        }
         add_rows_to(
             &mut self.costs,
             batch,
@@ -336,7 +332,7 @@ impl Sums {
                 pieces: None,
                 piece_idx: None,
             },
-            self.charges.len(),
+            self.costs.len(),
         )?;
         scratch.groups = groups;
         scratch.rows = rows;
@@ -356,7 +352,6 @@ impl Sums {
         self.grow_groups();
         let [group] = group;
         self.n_used += batch.len() as u64;
-        self.charges[group as usize] += batch.len() as u64;
         match batch.cost() {
             MoneyColumn::Narrow { mantissas, scale } => self.costs.add_run(group, mantissas, scale),
             MoneyColumn::Wide { mantissas, scale } => {
@@ -472,9 +467,8 @@ impl Sums {
             let share = exploded
                 .as_ref()
                 .map_or(i, |exploded| exploded.contributions[i] as usize);
-            self.charges[*group as usize] += 1;
             self.costs
-                .add_at(*group, &split.pieces[share].share)
+                .add_at(*group, &split.pieces[share].share, 1)
                 .map_err(|o| self.group_overflow(o))?;
         }
         let (rows, piece_idx) = match &exploded {
@@ -489,7 +483,7 @@ impl Sums {
                 pieces: Some(&split.pieces),
                 piece_idx,
             },
-            self.charges.len(),
+            self.costs.len(),
         )?;
         scratch.groups = groups;
         Ok(())
@@ -530,11 +524,8 @@ impl Sums {
             self.steps[d + 1].combine(&mut groups, &codes, n_left, self.names[d].len());
         }
         self.grow_groups();
-        for (group, charges) in groups.iter().zip(rolled.charges) {
-            self.charges[*group as usize] += charges;
-        }
         self.costs
-            .add_narrow(&groups, rolled.mantissas, rolled.scale)
+            .add_counted(&groups, rolled.mantissas, rolled.scale, rolled.charges)
             .map_err(|o| self.group_overflow(o))?;
         self.n_used += rolled.n_used;
         Ok(())
@@ -561,9 +552,8 @@ impl Sums {
                 self.steps[d + 1].combine(&mut group, &[code], n_left, self.names[d].len());
             }
             self.grow_groups();
-            self.charges[group[0] as usize] += charges;
             self.costs
-                .add_at(group[0], &cost)
+                .add_at(group[0], &cost, charges)
                 .map_err(|o| self.group_overflow(o))?;
         }
         self.n_used += n_used;
@@ -573,7 +563,6 @@ impl Sums {
     fn grow_groups(&mut self) {
         let n_groups = self.steps.last().map_or(0, Pairs::len);
         self.costs.resize(n_groups);
-        self.charges.resize(n_groups, 0);
     }
 
     /// Takes over another worker's state.
@@ -620,9 +609,6 @@ impl Sums {
             map = self.steps[d + 1].merge(&other.steps[d + 1], &map, &name_map, n_left, self.names[d].len());
         }
         self.grow_groups();
-        for (group, charges) in map.iter().zip(&other.charges) {
-            self.charges[*group as usize] += charges;
-        }
         self.costs
             .merge_mapped(&other.costs, &map)
             .map_err(|o| self.group_overflow(o))?;
@@ -640,7 +626,7 @@ impl Sums {
     /// Per group: the codes of currency and period, and of each dimension.
     pub(super) fn paths(&self) -> (Vec<u32>, Vec<u32>, Vec<Vec<u32>>) {
         let n_dims = self.names.len();
-        let n_groups = self.charges.len();
+        let n_groups = self.costs.len();
         let mut step_ids: Vec<u32> = (0..n_groups as u32).collect();
         let mut dims: Vec<Vec<u32>> = vec![Vec::new(); n_dims];
         for d in (0..n_dims).rev() {
@@ -706,12 +692,9 @@ fn gather<T: Copy>(values: &[T], rows: &[u32], out: &mut Vec<T>) {
     out.extend(rows.iter().map(|r| values[*r as usize]));
 }
 
-type MoneyScratch<'a> = (&'a mut Vec<i128>, &'a mut Vec<arrow::datatypes::i256>);
+type MoneyScratch<'a> = (&'a mut Vec<i128>, &'a mut Vec<i256>);
 
-fn scratch_money<'a>(
-    narrow: &'a mut Vec<i128>,
-    wide: &'a mut Vec<arrow::datatypes::i256>,
-) -> MoneyScratch<'a> {
+fn scratch_money<'a>(narrow: &'a mut Vec<i128>, wide: &'a mut Vec<i256>) -> MoneyScratch<'a> {
     (narrow, wide)
 }
 
@@ -733,9 +716,35 @@ fn add_rows(
     }
 }
 
+/// Sums that take the costs of a batch.
+trait Adds {
+    fn add_narrow(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow>;
+    fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow>;
+}
+
+impl Adds for SumColumn {
+    fn add_narrow(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
+        self.add_narrow(groups, mantissas, scale)
+    }
+
+    fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow> {
+        self.add_wide(groups, mantissas, scale)
+    }
+}
+
+impl Adds for CountedSums {
+    fn add_narrow(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
+        self.add_narrow(groups, mantissas, scale)
+    }
+
+    fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow> {
+        self.add_wide(groups, mantissas, scale)
+    }
+}
+
 /// Adds the costs of `rows` (all without it) to `groups`, one per row given.
 fn add_rows_to(
-    sums: &mut SumColumn,
+    sums: &mut impl Adds,
     batch: &ChargeBatch,
     rows: Option<&[u32]>,
     groups: &[u32],

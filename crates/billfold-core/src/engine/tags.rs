@@ -130,8 +130,8 @@ impl TagSums {
         let mut totals: Vec<(Currency, Tally)> = (0..sums.n_groups())
             .map(|group| {
                 let tally = Tally {
-                    charges: sums.charges[group],
-                    cost: sums.costs.get(group as u32),
+                    charges: sums.costs.count(group as u32),
+                    cost: sums.costs.sum(group as u32),
                     gross: more.gross.get(group as u32),
                 };
                 (currency_of[group], tally)

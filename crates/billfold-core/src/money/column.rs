@@ -269,6 +269,9 @@ impl SumColumn {
         let places = scale - self.scale;
         self.scale = scale;
         if let Sums::Narrow(sums) = &mut self.sums {
+            if sums.iter().all(|sum| *sum == 0) {
+                return Ok(());
+            }
             let factor = POW10[usize::from(places)];
             if sums.iter().all(|sum| sum.checked_mul(factor).is_some()) {
                 for sum in sums {

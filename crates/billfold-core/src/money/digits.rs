@@ -164,20 +164,54 @@ fn lay_out_piece(mut piece: u64, text: &mut [u8; 40], end: usize) {
     text[at - 1] = b'0' + (piece % 10) as u8;
 }
 
+/// Zeros that are cut off together, the inverse of so many fives (their product is 1 in 128 bits), and the largest
+/// quotient by those.
+const CUTS: [(u32, u128, u128); 6] = [cut(16), cut(16), cut(8), cut(4), cut(2), cut(1)];
+
+const fn cut(zeros: u32) -> (u32, u128, u128) {
+    let fives = 5_u128.pow(zeros);
+    // Each step doubles the bits that are right; the first three are from the start.
+    let mut inverse = fives;
+    let mut n_right = 3;
+    while n_right < u128::BITS {
+        inverse = inverse.wrapping_mul(2_u128.wrapping_sub(fives.wrapping_mul(inverse)));
+        n_right *= 2;
+    }
+    (zeros, inverse, u128::MAX / fives)
+}
+
+/// Cuts zeros off that stand behind the point: a product by an inverse is a quotient where nothing remains, and larger
+/// than any quotient elsewhere.
+#[inline]
+fn trimmed(mut magnitude: u128, mut scale: usize) -> (u128, usize) {
+    for (zeros, inverse, most) in CUTS {
+        if scale >= zeros as usize && magnitude.trailing_zeros() >= zeros {
+            let quotient = (magnitude >> zeros).wrapping_mul(inverse);
+            if quotient <= most {
+                magnitude = quotient;
+                scale -= zeros as usize;
+            }
+        }
+    }
+    (magnitude, scale)
+}
+
 /// Appends `value × 10^-scale` in its canonical form, where 38 digits and 38 decimals hold it; false elsewhere.
 #[inline]
 pub(super) fn push_canonical(out: &mut Vec<u8>, value: i128, scale: u8) -> bool {
-    let scale = usize::from(scale);
-    let magnitude = value.unsigned_abs();
-    if magnitude == 0 {
+    if value == 0 {
         out.push(b'0');
         return true;
     }
+    let (magnitude, scale) = trimmed(value.unsigned_abs(), usize::from(scale));
     let mut text = [b'0'; 40];
     let (high, low) = match u64::try_from(magnitude) {
         Ok(low) => (0, low),
         Err(_) => match u64::try_from(magnitude / u128::from(PIECE)) {
-            Ok(high) if high < PIECE => (high, (magnitude % u128::from(PIECE)) as u64),
+            Ok(high) if high < PIECE => {
+                // What is left is below a piece, and so is its difference in 64 bits.
+                (high, (magnitude as u64).wrapping_sub(high.wrapping_mul(PIECE)))
+            }
             _ => return false,
         },
     };
@@ -199,19 +233,15 @@ pub(super) fn push_canonical(out: &mut Vec<u8>, value: i128, scale: u8) -> bool 
         out.push(b'-');
     }
     let point = text.len() - scale;
-    let mut end = text.len();
-    while end > point && text[end - 1] == b'0' {
-        end -= 1;
-    }
     if start < point {
         out.extend_from_slice(&text[start..point]);
     } else {
         out.push(b'0');
     }
-    if end > point {
+    if scale > 0 {
         out.push(b'.');
         // What stands in front of the first digit is zeros.
-        out.extend_from_slice(&text[point..end]);
+        out.extend_from_slice(&text[point..]);
     }
     true
 }
@@ -303,6 +333,16 @@ mod tests {
                     );
                 } else {
                     assert!(value.unsigned_abs() >= u128::from(PIECE) * u128::from(PIECE));
+                }
+                let (mut magnitude, mut places) = (value.unsigned_abs(), usize::from(scale));
+                while places > 0 && magnitude > 0 && magnitude.is_multiple_of(10) {
+                    (magnitude, places) = (magnitude / 10, places - 1);
+                }
+                if value != 0 {
+                    assert_eq!(
+                        trimmed(value.unsigned_abs(), usize::from(scale)),
+                        (magnitude, places)
+                    );
                 }
             }
         }

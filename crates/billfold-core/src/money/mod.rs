@@ -6,6 +6,7 @@
 mod amount;
 mod apportion;
 mod column;
+mod counted;
 mod currency;
 mod digits;
 mod iso4217;
@@ -21,6 +22,7 @@ mod totals;
 pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, POW10_SHORT, rescale};
 pub use apportion::{apportion, compare_with_part, percent_of};
 pub use column::{GroupOverflow, SumColumn};
+pub use counted::CountedSums;
 pub use currency::Currency;
 pub use digits::push_count;
 pub use parse::{parse_cell, parse_short};
