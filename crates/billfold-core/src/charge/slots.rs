@@ -1,7 +1,7 @@
 //! Open addressing for numbered things: where the number of a hash stands. What is equal, the caller says.
 //!
 //! A probe touches one cache line, and slots follow the order of their hashes, which keeps growing a walk
-//! along memory. [`Slots`] is for things of any size: a slot is one word, half a hash and a number.
+//! along memory that needs no second table. [`Slots`] is for things of any size: a slot is one word, half a hash and a number.
 
 /// What a table holds in one place.
 pub(crate) trait Slot: Copy {
@@ -23,6 +23,8 @@ pub(crate) struct Table<S> {
 
 /// Slots of the smallest table.
 const MIN_SLOTS: usize = 64;
+/// Slots below which room is not dear.
+const FEW_SLOTS: usize = 1 << 12;
 
 impl<S> Default for Table<S> {
     fn default() -> Self {
@@ -43,11 +45,32 @@ impl<S: Slot> Table<S> {
         }
     }
 
+    /// Grows where it stands: slots follow the order of their hashes, so that from the last to the first each moves up,
+    /// into what has been emptied before it.
     #[cold]
     fn grow(&mut self, wanted: usize) {
-        let n_slots = (wanted * 2).next_power_of_two().max(MIN_SLOTS);
-        let old = std::mem::replace(&mut self.slots, vec![S::FREE; n_slots]);
-        for slot in old.into_iter().filter(|slot| !slot.is_free()) {
+        let n_old = self.slots.len();
+        let times = if n_old < FEW_SLOTS { 4 } else { 2 };
+        let n_slots = (wanted * times).next_power_of_two().max(MIN_SLOTS);
+        self.slots.resize(n_slots, S::FREE);
+        let mut late: Vec<S> = Vec::new();
+        for from in (0..n_old).rev() {
+            let slot = std::mem::replace(&mut self.slots[from], S::FREE);
+            if slot.is_free() {
+                continue;
+            }
+            let mut at = self.home(slot.tag());
+            // What would stand behind slots that still move, or past the last one, would not be found again.
+            let is_settled = at >= from;
+            while is_settled && at < n_slots && !self.slots[at].is_free() {
+                at += 1;
+            }
+            match self.slots.get_mut(at) {
+                Some(free) if is_settled => *free = slot,
+                _ => late.push(slot),
+            }
+        }
+        for slot in late {
             let mut at = self.home(slot.tag());
             while !self.slots[at].is_free() {
                 at = (at + 1) & (n_slots - 1);
@@ -179,6 +202,38 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_wraps_around_grows_where_it_stands() {
+        let mut state = 11_u64;
+        let mut draw = || {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 33) as u32
+        };
+        for ends in [0_u32, 1, 4, 20] {
+            let mut slots = Slots::default();
+            // Hashes at either end, and many that are the same.
+            let tags: Vec<u32> = (0..3000)
+                .map(|n| match n % 3 {
+                    0 => u32::MAX - draw() % (1 << ends),
+                    1 => draw() % (1 << ends),
+                    _ => draw() << 1,
+                })
+                .collect();
+            for n in 0..tags.len() as u32 {
+                slots.reserve(1);
+                let found = slots.find_or(tags[n as usize], |m| m == n, || n);
+                assert_eq!(found, n);
+                if n % 64 == 0 {
+                    for m in 0..=n {
+                        assert_eq!(slots.find(tags[m as usize], |found| found == m), Some(m), "{n}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn numbers_stay_found_while_the_table_grows() {
