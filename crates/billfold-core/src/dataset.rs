@@ -66,7 +66,8 @@ pub struct RunOptions<'a> {
     pub delivery: Delivery,
     /// How many times its packed bytes a file may come to, once past 64 MiB.
     pub max_expand: u32,
-    /// Bytes of a chunk of CSV or JSON, plain.
+    /// Bytes of a chunk of CSV or JSON, plain. A worker waits for another one's reading once a chunk, so small ones cost
+    /// time; large ones leave the caches.
     pub chunk_bytes: usize,
     /// Counters that someone may watch.
     pub progress: Arc<Progress>,
@@ -97,7 +98,7 @@ impl Default for RunOptions<'_> {
             exchange: None,
             delivery: Delivery::Sure,
             max_expand: MAX_EXPAND,
-            chunk_bytes: 3 << 17,
+            chunk_bytes: 3 << 18,
             progress: Arc::default(),
             memory: None,
         }

@@ -45,7 +45,7 @@ pub struct OpenOptions {
 }
 
 /// Chunks are so many times as large where each costs more than its bytes do.
-const LARGE_CHUNKS: usize = 4;
+const LARGE_CHUNKS: usize = 2;
 
 impl OpenOptions {
     /// Bytes of a chunk of text. The reader of a file that is unpacked goes from worker to worker with each, and

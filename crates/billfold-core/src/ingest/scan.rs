@@ -15,7 +15,7 @@ use crate::error::{Diagnostic, Error, Location, Result};
 use crate::ingest::bill::{Bill, BillPlan, BillStream, ChunkReport, Task, Worker};
 use crate::ingest::unpack::Unpacker;
 use crate::money::Currency;
-use crate::money::{ExactSum, Totals};
+use crate::money::{ExactSum, Totals, added_up};
 
 /// A bill, ready to be read.
 pub struct Ready {
@@ -368,32 +368,13 @@ fn batch_totals(batch: &ChargeBatch) -> Result<Totals> {
         }
         let sum = match batch.cost() {
             MoneyColumn::Narrow { mantissas, scale } => {
-                let mut sum = ExactSum::ZERO;
-                // Runs that fit 128 bits are added there; a run that does not is folded into the sum.
-                let mut run = 0i128;
-                let fold = |sum: &mut ExactSum, run: i128| {
-                    let part = ExactSum::from_parts(arrow::datatypes::i256::from_i128(run), scale)
-                        .ok_or_else(overflow)?;
-                    sum.add(&part).map_err(|_| overflow())
-                };
-                let mut add = |mantissa: i128| {
-                    run = match run.checked_add(mantissa) {
-                        Some(next) => next,
-                        None => {
-                            fold(&mut sum, run)?;
-                            mantissa
-                        }
-                    };
-                    Ok::<(), Error>(())
-                };
-                if names.len() == 1 {
-                    mantissas.iter().try_for_each(|mantissa| add(*mantissa))?;
+                let sum = if names.len() == 1 {
+                    added_up(mantissas)
                 } else {
                     let own = mantissas.iter().zip(codes).filter(|(_, c)| **c == code);
-                    own.map(|(mantissa, _)| *mantissa).try_for_each(add)?;
-                }
-                fold(&mut sum, run)?;
-                sum
+                    added_up(&own.map(|(mantissa, _)| *mantissa).collect::<Vec<_>>())
+                };
+                ExactSum::from_parts(sum, scale).ok_or_else(overflow)?
             }
             MoneyColumn::Wide { mantissas, scale } => {
                 let mut sum = ExactSum::ZERO;

@@ -123,26 +123,6 @@ impl SumColumn {
         Ok(())
     }
 
-    /// Adds a money column of a batch into one group.
-    ///
-    /// Units, nulls and errors as for [`add_narrow`](SumColumn::add_narrow).
-    ///
-    /// # Panics
-    /// When the group is not below `self.len()`.
-    pub fn add_run(&mut self, group: u32, mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
-        let mut run = 0_i128;
-        for mantissa in mantissas {
-            run = match run.checked_add(*mantissa) {
-                Some(sum) => sum,
-                None => {
-                    self.add_narrow(&[group], &[run], scale)?;
-                    *mantissa
-                }
-            };
-        }
-        self.add_narrow(&[group], &[run], scale)
-    }
-
     /// Adds a column of 256-bit amounts into its groups. The column goes over to 256 bits.
     ///
     /// Units, shapes, nulls, errors and panics as for [`add_narrow`](SumColumn::add_narrow).
@@ -298,6 +278,27 @@ impl SumColumn {
     }
 }
 
+/// The sum of integers, which 256 bits hold however many there are.
+pub fn added_up(values: &[i128]) -> i256 {
+    // Sums beside each other need not wait for one another.
+    let (fours, rest) = values.as_chunks::<4>();
+    let (mut sums, mut is_over) = ([0_i128; 4], false);
+    for four in fours {
+        for (sum, value) in sums.iter_mut().zip(four) {
+            let (added, over) = sum.overflowing_add(*value);
+            (*sum, is_over) = (added, is_over | over);
+        }
+    }
+    let wide = |values: &[i128]| {
+        let each = values.iter().copied().map(i256::from_i128);
+        each.fold(i256::ZERO, i256::wrapping_add)
+    };
+    if is_over {
+        return wide(values);
+    }
+    wide(&sums).wrapping_add(wide(rest))
+}
+
 /// Adds until a sum would leave 128 bits; how many rows were added.
 #[inline]
 fn scatter_add(sums: &mut [i128], groups: &[u32], mantissas: &[i128]) -> usize {
@@ -370,6 +371,19 @@ mod tests {
         assert_eq!(sums.get(2).parts(), (i256::ZERO, 2));
         assert_eq!(sums.get(3), ExactSum::ZERO);
         assert!(!is_wide(&sums));
+    }
+
+    #[test]
+    fn integers_add_up_whatever_their_number_and_size() {
+        for n in 0..12_i128 {
+            let values: Vec<i128> = (0..n).map(|i| (i - 4) * 1_000_003).collect();
+            assert_eq!(added_up(&values), i256::from_i128(values.iter().sum()));
+            let values = vec![i128::MAX - n; n as usize];
+            let expected = i256::from_i128(i128::MAX - n).wrapping_mul(i256::from_i128(n));
+            assert_eq!(added_up(&values), expected);
+            let values: Vec<i128> = values.iter().flat_map(|v| [*v, -v]).collect();
+            assert_eq!(added_up(&values), i256::ZERO);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use arrow::datatypes::i256;
 
 use super::amount::POW10;
-use super::column::{GroupOverflow, SumColumn};
+use super::column::{GroupOverflow, SumColumn, added_up};
 use super::sum::ExactSum;
 
 /// Bits of a word that count.
@@ -272,11 +272,12 @@ impl CountedSums {
     /// # Panics
     /// When the group is not below `self.len()`.
     pub fn add_run(&mut self, group: u32, mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
-        let mut run = SumColumn::new();
-        run.resize(1);
-        run.add_run(0, mantissas, scale)
-            .map_err(|_| GroupOverflow { group })?;
-        self.add_at(group, &run.get(0), mantissas.len() as u64)
+        let sum = ExactSum::from_parts(added_up(mantissas), scale);
+        self.add_at(
+            group,
+            &sum.expect("an amount has at most 38 decimals"),
+            mantissas.len() as u64,
+        )
     }
 
     /// Adds another column: its group `i` goes to group `group_map[i]` of this one.

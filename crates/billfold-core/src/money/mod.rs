@@ -21,7 +21,7 @@ mod totals;
 
 pub use amount::{Amount, AmountError, MAX_DIGITS, MAX_SCALE, POW10, POW10_SHORT, rescale};
 pub use apportion::{apportion, compare_with_part, percent_of};
-pub use column::{GroupOverflow, SumColumn};
+pub use column::{GroupOverflow, SumColumn, added_up};
 pub use counted::CountedSums;
 pub use currency::Currency;
 pub use digits::push_count;
