@@ -16,7 +16,9 @@ use arrow::datatypes::{
     i256,
 };
 
+use crate::charge::builder::same_array;
 use crate::charge::schema::{BILLING_CURRENCY, CHARGE_PERIOD_END, TAGS};
+use crate::charge::tag_memory::SetIds;
 use crate::error::{Error, Result};
 use crate::money::{Amount, ExactSum};
 
@@ -32,6 +34,8 @@ pub struct ChargeBatch {
     n_text: usize,
     has_tags: bool,
     has_end: bool,
+    /// The numbers of the sets of tags, where they have some that outlive the batch.
+    set_ids: Option<SetIds>,
 }
 
 /// Why a row of a file is no charge.
@@ -241,7 +245,30 @@ impl ChargeBatch {
             n_text,
             has_tags,
             has_end,
+            set_ids: None,
         })
+    }
+
+    /// Adds the numbers that the sets of tags have beyond this batch.
+    ///
+    /// Errors: a bug of ours, when there are more or fewer of them than sets.
+    pub fn with_set_ids(self, set_ids: Option<SetIds>) -> Result<Self> {
+        let n_sets = self.tags().map_or(0, |tags| tags.n_sets());
+        if set_ids.as_ref().is_some_and(|ids| ids.of_sets().len() != n_sets) {
+            return Err(Error::bug(
+                "a batch does not have as many sets of tags as numbers for them",
+            ));
+        }
+        Ok(ChargeBatch { set_ids, ..self })
+    }
+
+    /// The same columns with other rows or values; the sets of tags are the same.
+    fn with_rows(&self, rows: RecordBatch) -> Self {
+        ChargeBatch {
+            rows,
+            set_ids: self.set_ids.clone(),
+            ..*self
+        }
     }
 
     /// Adds the measures of the hint, in its order: decimals like the cost, null where a row has no value.
@@ -278,7 +305,14 @@ impl ChargeBatch {
     pub fn filter(&self, keep: &arrow::array::BooleanArray) -> Result<Self> {
         let rows = arrow::compute::filter_record_batch(&self.rows, keep)
             .map_err(|e| Error::bug(format!("a batch could not be filtered: {e}")))?;
-        Ok(ChargeBatch { rows, ..*self })
+        let mut kept = self.with_rows(rows);
+        // Dictionaries stay as they are, except where no row is left.
+        if let (Some(before), Some(after)) = (self.tags(), kept.tags())
+            && !same_array(before.shared, after.shared)
+        {
+            kept.set_ids = None;
+        }
+        Ok(kept)
     }
 
     /// The same charges with another measure `i` of the hint.
@@ -293,7 +327,7 @@ impl ChargeBatch {
         *column = values;
         let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .map_err(|e| Error::bug(format!("a batch with another measure: {e}")))?;
-        Ok(ChargeBatch { rows, ..*self })
+        Ok(self.with_rows(rows))
     }
 
     /// The same charges with another cost, in other currencies.
@@ -305,7 +339,7 @@ impl ChargeBatch {
         columns[2] = Arc::new(currency);
         let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .map_err(|e| Error::bug(format!("a batch with another cost: {e}")))?;
-        Ok(ChargeBatch { rows, ..*self })
+        Ok(self.with_rows(rows))
     }
 
     /// The same charges with other tags.
@@ -319,7 +353,11 @@ impl ChargeBatch {
         columns[3 + self.n_text] = Arc::new(tags);
         let rows = RecordBatch::try_new(self.rows.schema(), columns)
             .map_err(|e| Error::bug(format!("a batch with other tags: {e}")))?;
-        Ok(ChargeBatch { rows, ..*self })
+        Ok(ChargeBatch {
+            rows,
+            set_ids: None,
+            ..*self
+        })
     }
 
     /// The column of the first measure.
@@ -340,7 +378,7 @@ impl ChargeBatch {
         }
         let rows = RecordBatch::try_new(self.rows.schema(), columns)
             .map_err(|e| Error::bug(format!("a batch with other texts: {e}")))?;
-        Ok(ChargeBatch { rows, ..*self })
+        Ok(self.with_rows(rows))
     }
 
     /// The batch as Arrow sees it.
@@ -415,6 +453,7 @@ impl ChargeBatch {
             codes: tags.keys(),
             sets: tags.values().as_map(),
             shared: tags.values(),
+            ids: self.set_ids.as_ref(),
         })
     }
 }
@@ -479,6 +518,7 @@ pub struct TagColumn<'a> {
     sets: &'a MapArray,
     /// The sets again, as batches share them.
     shared: &'a ArrayRef,
+    ids: Option<&'a SetIds>,
 }
 
 impl<'a> TagColumn<'a> {
@@ -490,6 +530,11 @@ impl<'a> TagColumn<'a> {
     /// The distinct sets as an array: batches that share it have the same sets.
     pub fn shared(&self) -> &'a ArrayRef {
         self.shared
+    }
+
+    /// The numbers that the sets have beyond this batch, where they have any.
+    pub fn ids(&self) -> Option<&'a SetIds> {
+        self.ids
     }
 
     /// Distinct sets.

@@ -91,12 +91,21 @@ const LONG: u128 = u128::MAX;
 /// Whether two texts are equal; those of ordinary length without a call.
 #[inline]
 pub(crate) fn same_text(a: &[u8], b: &[u8]) -> bool {
+    const MANY: usize = 64;
     if a.len() != b.len() {
         return false;
     }
-    if a.len() <= 16
-        && let (Some(a_first), Some(a_last)) = (a.first_chunk::<8>(), a.last_chunk::<8>())
+    // Two words that overlap are all bytes of a text of their length or more.
+    if let (Some(a_last), Some(b_last)) = (a.last_chunk::<16>(), b.last_chunk::<16>())
+        && a.len() <= MANY
+    {
+        let words = a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0);
+        let differ = words.map(|(a, b)| u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b));
+        return differ.fold(0, |any, bits| any | bits) == 0 && a_last == b_last;
+    }
+    if let (Some(a_first), Some(a_last)) = (a.first_chunk::<8>(), a.last_chunk::<8>())
         && let (Some(b_first), Some(b_last)) = (b.first_chunk::<8>(), b.last_chunk::<8>())
+        && a.len() <= 16
     {
         return a_first == b_first && a_last == b_last;
     }
@@ -182,7 +191,7 @@ impl Interner {
         let next = words.len() as u32;
         slots.reserve(1);
         let is_it = |n: u32| {
-            words[n as usize] == LONG && bytes[offsets[n as usize]..offsets[n as usize + 1]] == *text
+            words[n as usize] == LONG && same_text(&bytes[offsets[n as usize]..offsets[n as usize + 1]], text)
         };
         let code = slots.find_or(tag, is_it, || next);
         if code == next {
@@ -215,6 +224,14 @@ impl Interner {
             self.offsets.push(self.bytes.len());
         }
         code as i32
+    }
+
+    /// Forgets all strings and keeps the room.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.words.clear();
+        self.offsets.truncate(1);
+        self.bytes.clear();
     }
 
     /// The strings as an Arrow array; `map` may replace a string by another.
@@ -252,7 +269,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_are_the_same_where_their_bytes_are(a in "[ab]{0,20}", b in "[ab]{0,20}", at in 0_usize..20) {
+        fn texts_are_the_same_where_their_bytes_are(a in "[ab]{0,70}", b in "[ab]{0,20}", at in 0_usize..70) {
             prop_assert_eq!(same_text(a.as_bytes(), b.as_bytes()), a == b);
             let mut other = a.clone().into_bytes();
             prop_assert!(same_text(a.as_bytes(), &other));
@@ -287,6 +304,11 @@ mod tests {
                 prop_assert_eq!(interner.find(text.as_bytes()), Some(code));
             }
             prop_assert_eq!(interner.len(), met.len());
+            interner.clear();
+            for text in &texts {
+                prop_assert_eq!(interner.find(text.as_bytes()), None);
+            }
+            prop_assert!(interner.is_empty());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, DictionaryArray, MapArray, StringArray, StructArray};
+use arrow::array::{ArrayRef, DictionaryArray, MapArray, StringArray, StructArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type};
 use hashbrown::HashTable;
@@ -24,7 +24,7 @@ pub struct TagBuilder {
 
 /// Tags one after another: all keys in one text, all values in another.
 #[derive(Debug, Default)]
-struct Tags {
+pub(super) struct Tags {
     keys: Texts,
     values: Texts,
     /// Per tag, whether it has a value.
@@ -48,6 +48,20 @@ impl Texts {
         &self.bytes[start..self.ends[at]]
     }
 
+    /// Adds texts of these lengths, one after the other in `bytes`.
+    fn extend(&mut self, lens: impl Iterator<Item = usize>, bytes: &[u8]) {
+        let mut end = self.bytes.len();
+        self.ends.extend(lens.map(|len| {
+            end += len;
+            end
+        }));
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn len_of(&self, at: usize) -> usize {
+        self.ends[at] - if at == 0 { 0 } else { self.ends[at - 1] }
+    }
+
     fn truncate(&mut self, n: usize) {
         self.ends.truncate(n);
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
@@ -68,8 +82,72 @@ impl Texts {
 }
 
 impl Tags {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.has_value.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.truncate(0);
+    }
+
+    fn truncate(&mut self, n: usize) {
+        self.keys.truncate(n);
+        self.values.truncate(n);
+        self.has_value.truncate(n);
+    }
+
+    /// Writes all tags in one piece: their number, the lengths of each key and value ([`Tags::NO_VALUE`] without one),
+    /// four bytes each, then all keys, then all values.
+    pub(super) fn write_to(&self, out: &mut Vec<u8>) {
+        // What is longer than 32 bits say does not come out of a chunk.
+        let mut number = |n: usize| out.extend_from_slice(&(n as u32).to_le_bytes());
+        number(self.len());
+        for at in 0..self.len() {
+            number(self.keys.len_of(at));
+            number(if self.has_value[at] {
+                self.values.len_of(at)
+            } else {
+                Tags::NO_VALUE as usize
+            });
+        }
+        out.extend_from_slice(&self.keys.bytes);
+        out.extend_from_slice(&self.values.bytes);
+    }
+
+    /// Adds tags that were written in one piece.
+    ///
+    /// # Panics
+    /// When `piece` is no such piece.
+    pub(super) fn read_from(&mut self, piece: &[u8]) {
+        let (numbers, _) = piece.as_chunks::<4>();
+        let n_tags = u32::from_le_bytes(numbers[0]) as usize;
+        let (lens, _) = numbers[1..=2 * n_tags].as_chunks::<2>();
+        let texts = &piece[4 + 8 * n_tags..];
+        let key_lens = lens.iter().map(|[key, _]| u32::from_le_bytes(*key) as usize);
+        let (keys, values) = texts.split_at(key_lens.clone().sum());
+        self.keys.extend(key_lens, keys);
+        let value_lens = lens.iter().map(|[_, value]| u32::from_le_bytes(*value));
+        self.has_value
+            .extend(value_lens.clone().map(|len| len != Tags::NO_VALUE));
+        let value_lens = value_lens.map(|len| if len == Tags::NO_VALUE { 0 } else { len as usize });
+        self.values.extend(value_lens, values);
+    }
+
+    const NO_VALUE: u32 = u32::MAX;
+
+    /// A column of these tags: per row the `code` of its set, and per set, behind a 0, where its tags end.
+    pub(super) fn finish(self, codes: Vec<i32>, offsets: Vec<i32>) -> Result<DictionaryArray<Int32Type>> {
+        let keys: ArrayRef = Arc::new(self.keys.finish(None)?);
+        let values: ArrayRef = Arc::new(self.values.finish(Some(NullBuffer::from(self.has_value)))?);
+        let fields = Fields::from(vec![
+            Field::new("key", DataType::Utf8, false),
+            Field::new("value", DataType::Utf8, true),
+        ]);
+        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None).map_err(|e| bug(&e))?;
+        let entry_field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let sets = MapArray::try_new(entry_field, offsets, entries, None, false).map_err(|e| bug(&e))?;
+        dictionary(codes, Arc::new(sets))
     }
 
     fn get(&self, at: usize) -> (&[u8], Option<&[u8]>) {
@@ -103,11 +181,7 @@ impl TagBuilder {
             self.interner.intern(text)
         };
         if code as usize + 1 == self.offsets.len() {
-            parse(&mut TagSink {
-                first: self.tags.len(),
-                tags: &mut self.tags,
-                seen: HashTable::new(),
-            });
+            parse(&mut TagSink::new(&mut self.tags));
             self.offsets.push(self.tags.len() as i32);
         }
         self.codes.push(code);
@@ -116,23 +190,8 @@ impl TagBuilder {
 
     /// The column.
     pub fn finish(self) -> Result<DictionaryArray<Int32Type>> {
-        let Tags {
-            keys,
-            values,
-            has_value,
-        } = self.tags;
-        let keys: ArrayRef = Arc::new(keys.finish(None)?);
-        let values: ArrayRef = Arc::new(values.finish(Some(NullBuffer::from(has_value)))?);
-        let fields = Fields::from(vec![
-            Field::new("key", DataType::Utf8, false),
-            Field::new("value", DataType::Utf8, true),
-        ]);
-        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None).map_err(|e| bug(&e))?;
-        let entry_field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        let sets = MapArray::try_new(entry_field, offsets, entries, None, false).map_err(|e| bug(&e))?;
-        debug_assert!(sets.len() == self.interner.len());
-        dictionary(self.codes, Arc::new(sets))
+        debug_assert!(self.offsets.len() == self.interner.len() + 1);
+        self.tags.finish(self.codes, self.offsets)
     }
 }
 
@@ -145,9 +204,18 @@ pub struct TagSink<'a> {
     seen: HashTable<usize>,
 }
 
-impl TagSink<'_> {
+impl<'a> TagSink<'a> {
     /// Tags up to which looking at each of them is cheaper than hashing.
     const FEW: usize = 32;
+
+    /// A set behind those of `tags`.
+    pub(super) fn new(tags: &'a mut Tags) -> Self {
+        TagSink {
+            first: tags.len(),
+            tags,
+            seen: HashTable::new(),
+        }
+    }
 
     /// Adds a tag to the set.
     pub fn push(&mut self, key: &str, value: Option<&str>) {
@@ -174,9 +242,7 @@ impl TagSink<'_> {
 
     /// Forgets all tags of the set.
     pub fn clear(&mut self) {
-        self.tags.keys.truncate(self.first);
-        self.tags.values.truncate(self.first);
-        self.tags.has_value.truncate(self.first);
+        self.tags.truncate(self.first);
         self.seen.clear();
     }
 

@@ -25,7 +25,7 @@ use crate::ingest::decode::{
 use crate::ingest::formats::Binding;
 use crate::ingest::measures::MeasurePlan;
 use crate::ingest::plan::{CostPlan, DecodePlan};
-use crate::ingest::tag_column::tag_sets;
+use crate::ingest::tag_column::{Before, tag_sets};
 use crate::money::{Amount, Currency, ExactSum, Totals};
 use crate::time::{self, TimeError};
 
@@ -179,8 +179,8 @@ impl CellVisitor for Gather<'_> {
                 },
                 Role::Schema(_, ColumnKind::Tags) => match &plan.tags {
                     Some(tags) if tags.column.is_some() || !tags.columns.is_empty() => {
-                        let sets = tag_sets(cells, plan, tags, None, &judged, &mut part.counts)?;
-                        Gathered::Text(tags_as_json(&sets)?)
+                        let sets = tag_sets(cells, plan, tags, Before::Nothing, &judged, &mut part.counts)?;
+                        Gathered::Text(tags_as_json(&sets.column)?)
                     }
                     _ => Gathered::Null,
                 },

@@ -9,12 +9,14 @@ use arrow::array::Array;
 
 use super::plan::BatchColumn;
 use super::sums::{Scratch, Sums};
-use super::tag_codes::TagsOfSets;
 use crate::charge::ChargeBatch;
 use crate::time::{Calendar, PeriodNumbers};
 
 /// Currencies that have a table of their own.
 const MAX_TABLES: usize = 8;
+
+/// Tags of a row that are written at once. Most rows have no more.
+const LANES: usize = 4;
 
 /// When contributions take place.
 pub(super) enum When<'a> {
@@ -29,7 +31,7 @@ pub(super) enum When<'a> {
 pub(super) struct Exploded {
     /// Per group number, the row.
     pub(super) rows: Vec<u32>,
-    /// Per group number, the contribution that it is of.
+    /// Per group number, the contribution that it is of. Empty where contributions are the rows of the batch.
     pub(super) contributions: Vec<u32>,
     tags: Vec<u32>,
 }
@@ -91,11 +93,7 @@ impl Sums {
         self.number_first_step(batch, rows, when, scratch);
         let Scratch { groups, codes, .. } = scratch;
         let tag_dimension = plan.dimensions.iter().position(|d| *d == BatchColumn::TagId);
-        let exploded = tag_dimension.map(|d| self.explode(batch, rows, d));
-        if let Some(exploded) = &exploded {
-            let each = exploded.contributions.iter().map(|c| groups[*c as usize]);
-            *groups = each.collect();
-        }
+        let exploded = tag_dimension.map(|d| self.explode(batch, rows, d, groups));
         for d in 0..plan.dimensions.len() {
             let n_left = self.steps[d].len();
             if let (BatchColumn::TagId, Some(exploded)) = (&plan.dimensions[d], &exploded) {
@@ -194,25 +192,55 @@ impl Sums {
         out
     }
 
-    /// Each contribution once per tag of its row (once under "" without tags).
-    fn explode(&mut self, batch: &ChargeBatch, rows: Option<&[u32]>, d: usize) -> Exploded {
-        let mut out = Exploded::default();
+    /// Each contribution once per tag of its row (once under "" without tags), and `groups` as often.
+    fn explode(
+        &mut self,
+        batch: &ChargeBatch,
+        rows: Option<&[u32]>,
+        d: usize,
+        groups: &mut Vec<u32>,
+    ) -> Exploded {
         let Some(tags) = batch.tags() else {
-            return out;
+            groups.clear();
+            return Exploded::default();
         };
-        let of_sets = match self.tags_of_sets.take() {
-            Some(met) if met.are_of(&tags) => met,
-            _ => TagsOfSets::new(&tags, &mut self.names[d]),
+        self.tags_of_sets.turn_to(&tags, &mut self.names[d]);
+        let (of_sets, sets) = (&self.tags_of_sets, tags.codes());
+        let codes_of = |row: u32| of_sets.codes_of(sets[row as usize] as usize);
+        let n_all = match rows {
+            Some(rows) => rows.iter().map(|row| codes_of(*row).len()).sum(),
+            None => (0..batch.len() as u32).map(|row| codes_of(row).len()).sum(),
         };
-        let n = rows.map_or(batch.len(), <[u32]>::len);
-        for i in 0..n {
+        // What is written past the tags of a row, the next one writes over.
+        let mut out = Exploded {
+            rows: vec![0; n_all + LANES],
+            contributions: Vec::with_capacity(if rows.is_some() { n_all } else { 0 }),
+            tags: vec![0; n_all + LANES],
+        };
+        let mut exploded = vec![0; n_all + LANES];
+        let mut at = 0;
+        for (i, group) in groups.iter().enumerate() {
             let row = rows.map_or(i as u32, |rows| rows[i]);
-            let set = tags.codes()[row as usize] as usize;
-            out.tags.extend_from_slice(of_sets.codes_of(set));
-            out.rows.resize(out.tags.len(), row);
-            out.contributions.resize(out.tags.len(), i as u32);
+            let (tags, lanes) = of_sets.codes_and_lanes_of::<LANES>(sets[row as usize] as usize);
+            let end = at + tags.len();
+            if rows.is_some() {
+                out.contributions.resize(end, i as u32);
+            }
+            if let (Some(lanes), 0..=LANES) = (lanes, tags.len()) {
+                out.tags[at..at + LANES].copy_from_slice(lanes);
+                out.rows[at..at + LANES].copy_from_slice(&[row; LANES]);
+                exploded[at..at + LANES].copy_from_slice(&[*group; LANES]);
+            } else {
+                out.tags[at..end].copy_from_slice(tags);
+                out.rows[at..end].fill(row);
+                exploded[at..end].fill(*group);
+            }
+            at = end;
         }
-        self.tags_of_sets = Some(of_sets);
+        for column in [&mut out.tags, &mut out.rows, &mut exploded] {
+            column.truncate(n_all);
+        }
+        *groups = exploded;
         out
     }
 }

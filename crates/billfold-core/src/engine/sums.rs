@@ -48,7 +48,7 @@ pub struct Sums {
     /// The period met last: ordinal, start and end.
     near: Option<(i64, i64, i64)>,
     scratch: Scratch,
-    pub(super) tags_of_sets: Option<TagsOfSets>,
+    pub(super) tags_of_sets: TagsOfSets,
     /// Where groups go when they are too many.
     pub(super) spill: Option<Spill>,
 }
@@ -176,7 +176,7 @@ impl Sums {
             n_outside: 0,
             near: None,
             scratch: Scratch::default(),
-            tags_of_sets: None,
+            tags_of_sets: TagsOfSets::default(),
             spill: None,
             plan,
         }
@@ -214,7 +214,7 @@ impl Sums {
     /// Forgets the groups; what was counted beside them stays.
     pub(super) fn forget_groups(&mut self) {
         self.names.iter_mut().for_each(Names::clear);
-        self.tags_of_sets = None;
+        self.tags_of_sets = TagsOfSets::default();
         self.steps.iter_mut().for_each(Pairs::clear);
         self.numbers.forget();
         self.costs = CountedSums::new();

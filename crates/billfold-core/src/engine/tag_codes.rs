@@ -8,59 +8,125 @@ use super::group::Names;
 use super::select::push_tag_text;
 use crate::charge::batch::TagColumn;
 
-/// The tags of each of the sets that batches share, as codes.
-#[derive(Debug)]
+/// The tags of sets, as codes. A set that stood in another batch, as far as that can be told, is looked up once.
+#[derive(Debug, Default)]
 pub(super) struct TagsOfSets {
-    sets: ArrayRef,
+    met: Met,
     /// One set after the other, in ascending order, each code once a set.
     codes: Vec<u32>,
-    /// Where each set ends, behind a 0.
-    ends: Vec<usize>,
+    /// Per set of the batch, where its codes stand.
+    places: Vec<Place>,
+    /// Where the codes of a lineage's sets stand, by number.
+    remembered: Vec<Place>,
+    text: String,
+}
+
+/// Whose sets these are.
+#[derive(Debug, Default)]
+enum Met {
+    #[default]
+    Nobody,
+    /// Those that batches share.
+    Shared(ArrayRef),
+    /// Those that a lineage numbers.
+    Lineage(Arc<()>),
+}
+
+/// Part of the codes: first and end. A set has one code at least.
+#[derive(Debug, Clone, Copy)]
+struct Place(usize, usize);
+
+impl Place {
+    const UNKNOWN: Place = Place(0, 0);
+
+    fn is_known(self) -> bool {
+        self.1 > 0
+    }
 }
 
 impl TagsOfSets {
-    /// Those of a batch; a set without tags has the empty one.
-    pub(super) fn new(tags: &TagColumn<'_>, names: &mut Names) -> Self {
-        let mut codes: Vec<u32> = Vec::new();
-        let mut ends = vec![0];
-        let mut text = String::new();
-        for set in 0..tags.n_sets() {
-            let first = codes.len();
-            for (key, value) in tags.set(set) {
-                codes.push(match value {
-                    None => names.code(key),
-                    Some(_) => {
-                        text.clear();
-                        push_tag_text(&mut text, key, value);
-                        names.code(&text)
-                    }
-                });
+    /// Turns to the sets of a batch.
+    pub(super) fn turn_to(&mut self, tags: &TagColumn<'_>, names: &mut Names) {
+        match (&self.met, tags.ids()) {
+            (Met::Lineage(met), Some(ids)) if Arc::ptr_eq(met, ids.lineage()) => {}
+            (Met::Shared(met), None) if Arc::ptr_eq(met, tags.shared()) => return,
+            (_, ids) => {
+                self.codes.clear();
+                self.remembered.clear();
+                self.met = match ids {
+                    Some(ids) => Met::Lineage(Arc::clone(ids.lineage())),
+                    None => Met::Shared(Arc::clone(tags.shared())),
+                };
             }
-            if codes.len() == first {
-                codes.push(names.code(""));
-            }
-            // A key without a value may look like a pair.
-            let n = sort_and_dedup(&mut codes[first..]);
-            codes.truncate(first + n);
-            ends.push(codes.len());
         }
-        TagsOfSets {
-            sets: Arc::clone(tags.shared()),
+        let TagsOfSets {
             codes,
-            ends,
+            places,
+            remembered,
+            text,
+            ..
+        } = self;
+        places.clear();
+        let Some(ids) = tags.ids() else {
+            places.extend((0..tags.n_sets()).map(|set| push_codes(codes, tags, set, names, text)));
+            return;
+        };
+        for (set, id) in ids.of_sets().iter().enumerate() {
+            let id = *id as usize;
+            if id >= remembered.len() {
+                remembered.resize(id + 1, Place::UNKNOWN);
+            }
+            if !remembered[id].is_known() {
+                remembered[id] = push_codes(codes, tags, set, names, text);
+            }
+            places.push(remembered[id]);
         }
-    }
-
-    /// Whether these are the sets of a batch.
-    pub(super) fn are_of(&self, tags: &TagColumn<'_>) -> bool {
-        Arc::ptr_eq(&self.sets, tags.shared())
     }
 
     /// The codes of a set.
     #[inline]
     pub(super) fn codes_of(&self, set: usize) -> &[u32] {
-        &self.codes[self.ends[set]..self.ends[set + 1]]
+        let Place(first, end) = self.places[set];
+        &self.codes[first..end]
     }
+
+    /// The same, and as many codes from the first one on as there are lanes, whosever they are; None at the end.
+    #[inline]
+    pub(super) fn codes_and_lanes_of<const LANES: usize>(
+        &self,
+        set: usize,
+    ) -> (&[u32], Option<&[u32; LANES]>) {
+        let Place(first, end) = self.places[set];
+        (&self.codes[first..end], self.codes[first..].first_chunk())
+    }
+}
+
+/// Adds the codes of a set; one without tags has that of the empty one.
+fn push_codes(
+    codes: &mut Vec<u32>,
+    tags: &TagColumn<'_>,
+    set: usize,
+    names: &mut Names,
+    text: &mut String,
+) -> Place {
+    let first = codes.len();
+    for (key, value) in tags.set(set) {
+        codes.push(match value {
+            None => names.code(key),
+            Some(_) => {
+                text.clear();
+                push_tag_text(text, key, value);
+                names.code(text)
+            }
+        });
+    }
+    if codes.len() == first {
+        codes.push(names.code(""));
+    }
+    // A key without a value may look like a pair.
+    let n = sort_and_dedup(&mut codes[first..]);
+    codes.truncate(first + n);
+    Place(first, codes.len())
 }
 
 /// Puts numbers in order and each once to the front; gives how many those are.
@@ -79,6 +145,107 @@ fn sort_and_dedup(numbers: &mut [u32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use arrow::array::{AsArray, BooleanArray};
+    use arrow::datatypes::Int32Type;
+    use proptest::prelude::*;
+
+    use crate::charge::ChargeBatch;
+    use crate::charge::batch::{BatchParts, narrow_cost};
+    use crate::charge::builder::constant;
+    use crate::charge::tag_memory::{Remembered, TagMemory};
+    use crate::engine::{Plan, Sums, write_csv};
+    use crate::query::{ChargeQuery, Dimension};
+
+    /// A batch of a charge per text, whose tags are its words; `=` parts key and value.
+    fn batch(texts: &[&str], memory: &mut TagMemory) -> Option<ChargeBatch> {
+        let mut sets = memory.next_batch(texts.len())?;
+        for text in texts {
+            sets.push((text.as_bytes(), false));
+        }
+        let read = sets.finish(|row, _, sink| {
+            for word in texts[row].split(' ') {
+                match word.split_once('=') {
+                    Some((key, value)) => sink.push(key, Some(value)),
+                    None => sink.push(word, None),
+                }
+            }
+            true
+        });
+        let Remembered {
+            column: tags, ids, ..
+        } = read.unwrap();
+        let n = texts.len();
+        let parts = BatchParts {
+            start: vec![0; n].into(),
+            end: None,
+            cost: narrow_cost((0..n as i128).map(|i| i * i + 1).collect::<Vec<_>>(), 2, None).unwrap(),
+            currency: constant("USD", n).unwrap(),
+            text: Vec::new(),
+            tags: Some(tags),
+        };
+        Some(ChargeBatch::new(parts).unwrap().with_set_ids(ids).unwrap())
+    }
+
+    /// The same charges with sets that have no numbers beyond the batch.
+    fn without_ids(batch: &ChargeBatch) -> ChargeBatch {
+        let tags = batch.record_batch().column(3).as_dictionary::<Int32Type>();
+        let other = batch.with_tags(tags.clone()).unwrap();
+        assert!(other.tags().unwrap().ids().is_none());
+        other
+    }
+
+    fn answer(sums: Sums) -> String {
+        let mut out = Vec::new();
+        write_csv(&sums.finish().unwrap().answer, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn sets_with_numbers_count_as_those_without(
+            batches in prop::collection::vec(
+                (
+                    prop::collection::vec(
+                        (prop::sample::select(vec!["", "a", "b", "a b", "b a", "a=b", "c a=b a", "d e f g"]), any::<bool>()),
+                        1..12,
+                    ),
+                    0..6_u8,
+                ),
+                1..12,
+            ),
+            max_bytes in prop::sample::select(vec![0, 1000, 1500, 1 << 20]),
+        ) {
+            let mut query = ChargeQuery::total();
+            query.by = Dimension::parse_list("tag_id").unwrap();
+            let plan = Arc::new(Plan::new(query).unwrap());
+            let (mut with, mut without) = (Sums::new(Arc::clone(&plan)), Sums::new(plan));
+            let mut memory = TagMemory::with_limit(max_bytes);
+            for (rows, chance) in batches {
+                let texts: Vec<&str> = rows.iter().map(|(text, _)| *text).collect();
+                let Some(mut batch) = batch(&texts, &mut memory) else { continue };
+                match chance {
+                    0 => {
+                        let keep: BooleanArray = rows.iter().map(|(_, keep)| Some(*keep)).collect();
+                        let kept = batch.filter(&keep).unwrap();
+                        let has_ids = |batch: &ChargeBatch| batch.tags().unwrap().ids().is_some();
+                        prop_assert!(has_ids(&kept) == has_ids(&batch) || kept.is_empty());
+                        batch = kept;
+                    }
+                    // Batches with and without numbers may take turns.
+                    1 => batch = without_ids(&batch),
+                    2 => {
+                        with.forget_groups();
+                        without.forget_groups();
+                    }
+                    _ => {}
+                }
+                with.update(&batch).unwrap();
+                without.update(&without_ids(&batch)).unwrap();
+            }
+            prop_assert_eq!(answer(with), answer(without));
+        }
+    }
 
     #[test]
     fn numbers_are_put_in_order_and_each_once() {

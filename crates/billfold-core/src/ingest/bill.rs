@@ -17,7 +17,7 @@ use crate::ingest::json_bill::{Inside, JsonShape, JsonStream};
 use crate::ingest::parquet::shape::{ParquetShape, RowGroup};
 use crate::ingest::plan::DecodePlan;
 use crate::ingest::source::{Place, Source, Stamp};
-use crate::ingest::tag_column::KnownSets;
+use crate::ingest::tag_column::{Before, KnownSets, SetMemory};
 use crate::ingest::text::TextHead;
 use crate::ingest::unpack::Unpacker;
 use crate::ingest::unpack::{Packing, unpack_error};
@@ -49,7 +49,7 @@ const LARGE_CHUNKS: usize = 2;
 
 impl OpenOptions {
     /// Bytes of a chunk of text. The reader of a file that is unpacked goes from worker to worker with each, and
-    /// where tags are read, each set of them is read once a chunk.
+    /// where tags are read, each chunk has its sets of them once.
     fn chunk_bytes_of(&self, is_packed: bool, has_tags: bool) -> usize {
         let times = if is_packed || has_tags { LARGE_CHUNKS } else { 1 };
         self.chunk_bytes.saturating_mul(times)
@@ -132,6 +132,7 @@ pub struct ChunkReport {
 #[derive(Debug, Default)]
 pub struct Worker {
     index: RecordIndex,
+    sets: SetMemory,
 }
 
 impl Bill {
@@ -423,7 +424,7 @@ impl Bill {
                         chunk,
                         &mut worker.index,
                         columns.clone(),
-                        Decode::new(&plan.decode),
+                        Decode::after(&plan.decode, Before::Texts(&mut worker.sets)),
                     )?
                 };
                 decoded.counts.blank = n_blank;
@@ -432,14 +433,15 @@ impl Bill {
             }
             (TaskKind::Json(chunk), Carrier::Json(_)) => {
                 report.place.lines = Lines::From(chunk.first_line);
-                let decoded = JsonShape::visit(chunk, &plan.decode, Decode::new(&plan.decode))?;
+                let decode = Decode::after(&plan.decode, Before::Texts(&mut worker.sets));
+                let decoded = JsonShape::visit(chunk, &plan.decode, decode)?;
                 take(&mut report, decoded)?;
             }
             (TaskKind::RowGroup(group), Carrier::Parquet(shape)) => {
                 report.place.first_row = Some(group.first_row);
                 let (source, count) = (&self.source, &self.options.bytes_read);
                 let known = KnownSets::default();
-                let visitor = || Decode::with_known(&plan.decode, &known);
+                let visitor = || Decode::after(&plan.decode, Before::Dictionary(&known));
                 shape.visit(source, count, *group, &plan.decode, visitor, |decoded| {
                     take(&mut report, decoded)
                 })?;

@@ -18,34 +18,31 @@ use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, TextArra
 use crate::ingest::delivery::partition;
 use crate::ingest::measures;
 use crate::ingest::plan::{BoundCondition, BoundRule, CostPlan, DecodePlan};
-use crate::ingest::tag_column::{KnownSets, tag_sets};
+use crate::ingest::tag_column::{Before, TagSets, tag_sets};
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_short};
 use crate::time::{self, Calendar, TimeError};
 
 /// Decodes a chunk into a batch.
 pub(crate) struct Decode<'a> {
     plan: &'a DecodePlan,
-    known: Option<&'a KnownSets>,
+    before: Before<'a>,
 }
 
 impl<'a> Decode<'a> {
     pub(crate) fn new(plan: &'a DecodePlan) -> Self {
-        Decode { plan, known: None }
+        Decode::after(plan, Before::Nothing)
     }
 
-    /// The same for one of several batches that may share their dictionaries.
-    pub(crate) fn with_known(plan: &'a DecodePlan, known: &'a KnownSets) -> Self {
-        Decode {
-            plan,
-            known: Some(known),
-        }
+    /// The same where other batches told of sets of tags.
+    pub(crate) fn after(plan: &'a DecodePlan, before: Before<'a>) -> Self {
+        Decode { plan, before }
     }
 }
 
 impl CellVisitor for Decode<'_> {
     type Out = Decoded;
     fn visit<C: Cells>(self, cells: &C, judged: Judged) -> Result<Decoded> {
-        decode_cells(cells, self.plan, self.known, judged)
+        decode_cells(cells, self.plan, self.before, judged)
     }
 }
 
@@ -63,7 +60,7 @@ pub(crate) struct Decoded {
 fn decode_cells<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
-    known: Option<&KnownSets>,
+    before: Before<'_>,
     mut judged: Judged,
 ) -> Result<Decoded> {
     let n_rows = cells.n_rows();
@@ -110,9 +107,12 @@ fn decode_cells<C: Cells>(
         };
         text.push((name.clone(), array));
     }
-    let tags = match &plan.tags {
-        Some(tag_plan) => Some(tag_sets(cells, plan, tag_plan, known, &judged, &mut counts)?),
-        None => None,
+    let (tags, set_ids) = match &plan.tags {
+        Some(tag_plan) => {
+            let TagSets { column, ids } = tag_sets(cells, plan, tag_plan, before, &judged, &mut counts)?;
+            (Some(column), ids)
+        }
+        None => (None, None),
     };
 
     let measures = measures::columns(cells, plan, &judged, &mut counts)?;
@@ -125,7 +125,9 @@ fn decode_cells<C: Cells>(
         text,
         tags,
     };
-    let mut batch = ChargeBatch::new(parts)?.with_measures(measures)?;
+    let mut batch = ChargeBatch::new(parts)?
+        .with_set_ids(set_ids)?
+        .with_measures(measures)?;
     let keep = (!judged.is_clean()).then(|| judged.keep());
     if let Some(keep) = &keep {
         batch = batch.filter(keep)?;

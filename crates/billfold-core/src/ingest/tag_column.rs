@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, MapArray};
 
 use crate::charge::batch::RowCounts;
 use crate::charge::builder::{dictionary, same_array};
+use crate::charge::tag_memory::{Remembered, RememberedSets, SetIds, TagMemory};
 use crate::charge::tag_sets::{TagBuilder, TagSink};
 use crate::error::Result;
 use crate::ingest::cells::{Cells, Judged, TextArray};
@@ -19,6 +20,61 @@ use crate::ingest::tags::{self, TagStyle};
 /// Texts up to which a dictionary is read whole.
 const MANY_TEXTS: usize = 1 << 17;
 
+/// A column of tags.
+#[derive(Debug)]
+pub(crate) struct TagSets {
+    /// Per row a code, and the distinct sets.
+    pub column: TextArray,
+    /// The numbers that the sets have beyond this batch, where they are remembered.
+    pub ids: Option<SetIds>,
+}
+
+impl From<TextArray> for TagSets {
+    fn from(column: TextArray) -> Self {
+        TagSets { column, ids: None }
+    }
+}
+
+/// What is known of sets of tags before a batch is decoded.
+#[derive(Debug)]
+pub(crate) enum Before<'a> {
+    Nothing,
+    /// The dictionary that the batches of a row group share.
+    Dictionary(&'a KnownSets),
+    /// What a worker read so far.
+    Texts(&'a mut SetMemory),
+}
+
+/// The sets of tags that a worker read so far. What a text says depends on nothing but how tags are written, so this
+/// holds from bill to bill until they are written in another way.
+#[derive(Debug, Default)]
+pub(crate) struct SetMemory {
+    sets: TagMemory,
+    ids: bool,
+    pairs: String,
+}
+
+impl SetMemory {
+    /// A memory that holds at most about so many bytes.
+    #[cfg(test)]
+    fn with_limit(max_bytes: usize) -> Self {
+        SetMemory {
+            sets: TagMemory::with_limit(max_bytes),
+            ..SetMemory::default()
+        }
+    }
+
+    /// Begins a batch whose tags are written as the plan says; None where remembering would only cost.
+    fn next_batch(&mut self, tag_plan: &TagPlan, n_rows: usize) -> Option<RememberedSets<'_>> {
+        if (self.ids, &self.pairs) != (tag_plan.ids, &tag_plan.pairs) {
+            self.sets.begin_anew();
+            self.ids = tag_plan.ids;
+            self.pairs.clone_from(&tag_plan.pairs);
+        }
+        self.sets.next_batch(n_rows)
+    }
+}
+
 /// The tags of the rows of a chunk: from one column, from columns that each are a key, or from both.
 ///
 /// Tags that cannot be read reject nothing; `counts` says on how many rows.
@@ -26,25 +82,30 @@ pub(crate) fn tag_sets<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
     tag_plan: &TagPlan,
-    known: Option<&KnownSets>,
+    before: Before<'_>,
     judged: &Judged,
     counts: &mut RowCounts,
-) -> Result<TextArray> {
+) -> Result<TagSets> {
     if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice())
         && let Some(maps) = cells.tag_map(column)
     {
-        return map_sets(maps);
+        return map_sets(maps).map(TagSets::from);
     }
     if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice()) {
         if judged.is_clean()
             && let Some(texts) = cells.dictionary(column)
             // Most of the texts of a larger dictionary may stand on rows that are not asked for.
             && texts.values().len() <= cells.n_rows().saturating_mul(4).max(MANY_TEXTS)
-            && let Some(sets) = dictionary_sets(plan, texts, tag_plan.style(), known, counts)
+            && let Some(sets) = dictionary_sets(plan, texts, tag_plan.style(), &before, counts)
         {
-            return sets;
+            return sets.map(TagSets::from);
         }
-        return column_sets(cells, plan, column, tag_plan.style(), judged, counts);
+        if let Before::Texts(memory) = before
+            && let Some(sets) = memory.next_batch(tag_plan, cells.n_rows())
+        {
+            return remembered_sets(cells, plan, (column, tag_plan.style()), sets, judged, counts);
+        }
+        return column_sets(cells, plan, column, tag_plan.style(), judged, counts).map(TagSets::from);
     }
     let mut builder = TagBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
@@ -94,7 +155,7 @@ pub(crate) fn tag_sets<C: Cells>(
         });
         counts.tags_unreadable += u64::from(unreadable[code as usize]);
     }
-    builder.finish()
+    builder.finish().map(TagSets::from)
 }
 
 /// The sets of a single column of text.
@@ -125,6 +186,35 @@ fn column_sets<C: Cells>(
     });
     counts.tags_unreadable += sets.n_unreadable;
     sets.builder.finish()
+}
+
+/// The same where the worker remembers what it read before.
+fn remembered_sets<C: Cells>(
+    cells: &C,
+    plan: &DecodePlan,
+    (column, style): (usize, TagStyle<'_>),
+    mut sets: RememberedSets<'_>,
+    judged: &Judged,
+    counts: &mut RowCounts,
+) -> Result<TagSets> {
+    cells.each_key(column, |row, key, is_doubled| {
+        if judged.is_bad(row) || is_null(plan, key) {
+            sets.push((&[], false));
+        } else {
+            sets.push((key, is_doubled));
+        }
+    });
+    let mut scratch = Vec::new();
+    let Remembered {
+        column,
+        ids,
+        n_unreadable,
+    } = sets.finish(|row, (key, is_doubled), sink| {
+        is_doubled && tags::parse_doubled(key, sink)
+            || tags::parse_tags(cells.cell(row, column, &mut scratch), style, sink).is_ok()
+    })?;
+    counts.tags_unreadable += n_unreadable;
+    Ok(TagSets { column, ids })
 }
 
 /// Sets of tags on their way.
@@ -169,10 +259,14 @@ fn dictionary_sets(
     plan: &DecodePlan,
     column: &TextArray,
     style: TagStyle<'_>,
-    known: Option<&KnownSets>,
+    before: &Before<'_>,
     counts: &mut RowCounts,
 ) -> Option<Result<TextArray>> {
     let texts = column.values();
+    let known = match before {
+        Before::Dictionary(known) => Some(known),
+        Before::Nothing | Before::Texts(_) => None,
+    };
     let met = known.and_then(|known| known.0.take());
     let read = match met.filter(|met| same_array(&met.texts, texts)) {
         Some(met) => met,
@@ -260,4 +354,193 @@ fn map_sets(maps: &MapArray) -> Result<TextArray> {
         });
     }
     builder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use arrow::array::StringArray;
+    use proptest::prelude::*;
+
+    use crate::charge::batch::LeftOut;
+    use crate::charge::{Clock, CostMetric, ScanHint};
+    use crate::ingest::formats::{Format, Headers, recognise};
+    use crate::time::Window;
+
+    /// A column of texts, whose keys are as CSV mostly gives them, or else the texts.
+    struct Column<'a> {
+        texts: &'a [&'a str],
+        keys: Vec<(String, bool)>,
+    }
+
+    impl<'a> Column<'a> {
+        fn new(texts: &'a [&'a str], is_doubled: bool) -> Self {
+            let key = |text: &&str| {
+                if is_doubled && text.contains('"') {
+                    (text.replace('"', "\"\""), true)
+                } else {
+                    ((*text).to_owned(), false)
+                }
+            };
+            Column {
+                texts,
+                keys: texts.iter().map(key).collect(),
+            }
+        }
+    }
+
+    impl Cells for Column<'_> {
+        fn n_rows(&self) -> usize {
+            self.texts.len()
+        }
+
+        fn cell<'a>(&'a self, row: usize, _: usize, _: &'a mut Vec<u8>) -> &'a [u8] {
+            self.texts[row].as_bytes()
+        }
+
+        fn each_key(&self, _: usize, mut f: impl FnMut(usize, &[u8], bool)) {
+            for (row, (key, is_doubled)) in self.keys.iter().enumerate() {
+                f(row, key.as_bytes(), *is_doubled);
+            }
+        }
+
+        fn lines_before(&self, _: usize) -> Option<u64> {
+            None
+        }
+
+        fn raw(&self, row: usize) -> String {
+            self.texts[row].to_owned()
+        }
+    }
+
+    fn plan() -> DecodePlan {
+        let headers = ["fee", "start_time", "resource_id", "user_id", "tags"];
+        let headers = Headers::new(headers.map(str::to_owned).to_vec());
+        let binding = recognise(&Format::built_in().unwrap(), headers).unwrap();
+        let hint = ScanHint {
+            text: Vec::new(),
+            tags: true,
+            metric: CostMetric::Effective,
+            clock: Clock::Charge,
+            default_currency: None,
+            window: Window::ALL,
+            spans: false,
+            ends: false,
+            measures: Vec::new(),
+        };
+        let mut plan = DecodePlan::new(&hint, &binding).unwrap();
+        plan.rules.nulls.push("null".to_owned());
+        plan
+    }
+
+    type Tags = Vec<(String, Option<String>)>;
+
+    /// The tags of each set.
+    fn sets_of(column: &TextArray) -> Vec<Tags> {
+        let maps = column.values().as_map();
+        let owned = |texts: &StringArray, at: usize| texts.is_valid(at).then(|| texts.value(at).to_owned());
+        let (keys, values) = (maps.keys().as_string(), maps.values().as_string());
+        let tags = |pair: &[i32]| {
+            let tags = pair[0] as usize..pair[1] as usize;
+            tags.map(|at| (owned(keys, at).unwrap(), owned(values, at)))
+                .collect()
+        };
+        maps.value_offsets().windows(2).map(tags).collect()
+    }
+
+    /// The tags of each row.
+    fn rows_of(column: &TextArray) -> Vec<Tags> {
+        let sets = sets_of(column);
+        let codes = column.keys().values().iter();
+        codes.map(|code| sets[*code as usize].clone()).collect()
+    }
+
+    const TEXTS: &[&str] = &[
+        "",
+        "null",
+        "[]",
+        "{}",
+        r#"["a"]"#,
+        r#"["b","a"]"#,
+        r#"["a","b","a"]"#,
+        r#"[""a""]"#,
+        r#"{"a":"b"}"#,
+        r#"{"a":"b", "a":"c", "a":"b"}"#,
+        r#"{"a":""}"#,
+        r#"{""a"":""b""}"#,
+        r#"{"a":1,"n":null}"#,
+        r#"["a\"b"]"#,
+        r#""a":"b""#,
+        "a",
+        "a;b",
+        "a:b;c:d;a:b",
+        "a:b, c:d",
+        "{",
+        r#"{"a"#,
+        r#"["ä","a tag that is no short one","a tag that is no short one either"]"#,
+    ];
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_is_what_would_be_read(
+            bills in prop::collection::vec(
+                (
+                    // How tags are written, and whether the carrier doubles quotes.
+                    prop::sample::select(vec![(false, ""), (true, ""), (false, ":")]),
+                    any::<bool>(),
+                    prop::collection::vec((prop::sample::select(TEXTS.to_vec()), 0..8_usize), 0..160),
+                    prop::collection::vec(1..100_usize, 1..10),
+                ),
+                1..6,
+            ),
+            max_bytes in prop::sample::select(vec![0, 700, 1500, 3000, 1 << 20]),
+        ) {
+            let plan = plan();
+            let mut memory = SetMemory::with_limit(max_bytes);
+            let mut numbered: Vec<(SetIds, BTreeMap<u32, Tags>)> = Vec::new();
+            for ((ids, pairs), is_doubled, rows, lens) in bills {
+                let tag_plan = TagPlan { column: Some(4), columns: Vec::new(), ids, pairs: pairs.to_owned() };
+                let mut rest = rows.as_slice();
+                for len in lens.iter().cycle() {
+                    if rest.is_empty() {
+                        break;
+                    }
+                    let (chunk, after) = rest.split_at(rest.len().min(*len));
+                    rest = after;
+                    let texts: Vec<&str> = chunk.iter().map(|(text, _)| *text).collect();
+                    let cells = Column::new(&texts, is_doubled);
+                    let mut judged = Judged::new(texts.len());
+                    for (row, (_, luck)) in chunk.iter().enumerate() {
+                        if *luck == 0 {
+                            judged.leave_out(row, LeftOut::Other);
+                        }
+                    }
+                    let read = |before: Before<'_>| {
+                        let mut counts = RowCounts::default();
+                        let sets = tag_sets(&cells, &plan, &tag_plan, before, &judged, &mut counts).unwrap();
+                        (sets, counts.tags_unreadable)
+                    };
+                    let (afresh, n_unreadable) = read(Before::Nothing);
+                    let (remembered, n_also) = read(Before::Texts(&mut memory));
+                    prop_assert_eq!(n_also, n_unreadable);
+                    prop_assert_eq!(rows_of(&remembered.column), rows_of(&afresh.column));
+                    prop_assert!(afresh.ids.is_none());
+                    let Some(ids) = remembered.ids else { continue };
+                    let of_lineage = numbered.iter().position(|(met, _)| Arc::ptr_eq(met.lineage(), ids.lineage()));
+                    let at = of_lineage.unwrap_or_else(|| {
+                        numbered.push((ids.clone(), BTreeMap::new()));
+                        numbered.len() - 1
+                    });
+                    let sets = sets_of(&remembered.column);
+                    prop_assert_eq!(ids.of_sets().len(), sets.len());
+                    for (id, tags) in ids.of_sets().iter().zip(sets) {
+                        let met = numbered[at].1.entry(*id).or_insert_with(|| tags.clone());
+                        prop_assert_eq!(&*met, &tags);
+                    }
+                }
+            }
+        }
+    }
 }

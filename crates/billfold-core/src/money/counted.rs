@@ -227,6 +227,10 @@ impl CountedSums {
     /// When the group is not below `self.len()`.
     pub fn add_at(&mut self, group: u32, sum: &ExactSum, count: u64) -> Result<(), GroupOverflow> {
         let (value, scale) = sum.parts();
+        self.add_value(group, value, scale, count)
+    }
+
+    fn add_value(&mut self, group: u32, value: i256, scale: u8, count: u64) -> Result<(), GroupOverflow> {
         if let (State::Packed(packed), Some(value), Ok(n)) =
             (&mut self.0, value.to_i128(), u32::try_from(count))
             && let Some(unit) = packed.align(scale, n as usize)
@@ -240,7 +244,10 @@ impl CountedSums {
         }
         let Apart { sums, counts } = self.apart()?;
         counts[group as usize] += count;
-        sums.add_at(group, sum)
+        match value.to_i128() {
+            Some(value) => sums.add_narrow(&[group], &[value], scale),
+            None => sums.add_wide(&[group], &[value], scale),
+        }
     }
 
     /// Adds sums of some amounts each into their groups.
@@ -259,8 +266,7 @@ impl CountedSums {
         assert_eq!(groups.len(), mantissas.len(), "one amount per row");
         assert_eq!(groups.len(), counts.len(), "one count per row");
         for ((group, mantissa), count) in groups.iter().zip(mantissas).zip(counts) {
-            let sum = ExactSum::from_parts(i256::from_i128(*mantissa), scale);
-            self.add_at(*group, &sum.expect("an amount has at most 38 decimals"), *count)?;
+            self.add_value(*group, i256::from_i128(*mantissa), scale, *count)?;
         }
         Ok(())
     }
@@ -272,12 +278,7 @@ impl CountedSums {
     /// # Panics
     /// When the group is not below `self.len()`.
     pub fn add_run(&mut self, group: u32, mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
-        let sum = ExactSum::from_parts(added_up(mantissas), scale);
-        self.add_at(
-            group,
-            &sum.expect("an amount has at most 38 decimals"),
-            mantissas.len() as u64,
-        )
+        self.add_value(group, added_up(mantissas), scale, mantissas.len() as u64)
     }
 
     /// Adds another column: its group `i` goes to group `group_map[i]` of this one.
@@ -453,7 +454,9 @@ mod tests {
             for (i, (scale, rows)) in batches.iter().enumerate() {
                 let (groups, mantissas): (Vec<u32>, Vec<i128>) = rows.iter().copied().unzip();
                 sums.add_narrow(&groups, &mantissas, *scale).unwrap();
-                groups.iter().for_each(|group| counts[*group as usize] += 1);
+                for group in &groups {
+                    counts[*group as usize] += 1;
+                }
                 whole.add_narrow(&groups, &mantissas, *scale).unwrap();
                 halves[usize::from(i < cut)].add_narrow(&groups, &mantissas, *scale).unwrap();
                 for (group, mantissa) in rows {
