@@ -3,12 +3,12 @@
 //! Workers number names, periods and groups each in its own way. Here every name gets its rank among the
 //! names of all workers, so that a group is one integer whose order is the order of the answer: the
 //! ranks of its dimensions, its period, its currency. Integers are cut by their first bits into
-//! ranges that fit a cache; ranges are sorted and equal groups added up on all cores. No string is
+//! ranges that fit a cache; ranges are put in order and equal groups added up on all cores. No string is
 //! looked at per group, and no table of all groups is built.
 
 use rayon::prelude::*;
 
-use super::group::Names;
+use super::group::{Names, width_of};
 use super::plan::Plan;
 use super::sums::{Sums, group_overflow};
 use crate::error::{Error, Result};
@@ -50,11 +50,6 @@ struct Layout {
     widths: Vec<u32>,
     /// Columns that stand for several, the last one made first: the widths of those, and per code their bits.
     folds: Vec<(Vec<u32>, Vec<u64>)>,
-}
-
-/// Bits that tell `n` values apart.
-fn width_of(n: usize) -> u32 {
-    usize::BITS - n.saturating_sub(1).leading_zeros()
 }
 
 /// The lowest `width` bits.

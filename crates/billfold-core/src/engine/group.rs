@@ -23,6 +23,11 @@ const ORDER_BYTES: usize = 24;
 /// Lookups that are under way together.
 pub(super) const BLOCK: usize = 128;
 
+/// Bits that tell `n` values apart.
+pub(super) fn width_of(n: usize) -> u32 {
+    usize::BITS - n.saturating_sub(1).leading_zeros()
+}
+
 /// The names of one dimension, numbered.
 #[derive(Debug)]
 pub(crate) struct Names {

@@ -4,7 +4,7 @@
 //! dimension's code has a number, and so on. Each step is one tight loop over a column of `u32`;
 //! small and dense steps look up an array, others a hash table.
 
-use super::group::{BLOCK, EMPTY};
+use super::group::{BLOCK, EMPTY, width_of};
 use crate::charge::slots::{Slot, Table};
 
 /// Slots up to which a step is an array anyway: 1 MiB, which stays in the second-level cache.
@@ -148,11 +148,6 @@ fn combine_block<K: Key>(
             *near
         };
     }
-}
-
-/// Bits that tell `n` values apart.
-fn width_of(n: usize) -> u32 {
-    usize::BITS - n.saturating_sub(1).leading_zeros()
 }
 
 impl Pairs {
