@@ -1,7 +1,8 @@
 //! Open addressing for numbered things: where the number of a hash stands. What is equal, the caller says.
 //!
 //! A probe touches one cache line, and slots follow the order of their hashes, which keeps growing a walk
-//! along memory that needs no second table. [`Slots`] is for things of any size: a slot is one word, half a hash and a number.
+//! along memory that needs no second table. [`Slots`] is for things of any size: a slot is one word, half a
+//! hash and a number.
 
 /// What a table holds in one place.
 pub(crate) trait Slot: Copy {

@@ -1,8 +1,8 @@
 //! The sums of many groups: one integer per group, one scale for all.
 //!
-//! The accumulator behind every cost question. Adding is a scatter-add over slices in 128 bits; the
-//! column goes over to 256 bits as a whole the first time that 128 do not hold, and stays exact or
-//! fails with the group. Nothing here knows what a group stands for.
+//! Adding is a scatter-add over slices in 128 bits; the column goes over to 256 bits as a whole the first time
+//! that 128 do not hold, and stays exact or fails with the group. Nothing here knows what a group stands for.
+//! Groups whose amounts are counted, too, begin in `counted`, and come here when a word no longer holds them.
 
 use arrow::datatypes::i256;
 
