@@ -126,6 +126,21 @@ pub struct ScanHint {
 }
 
 impl ScanHint {
+    /// Asks for when charges were, their currency and a cost, of all rows, and for nothing else.
+    pub fn of_cost(metric: CostMetric) -> Self {
+        ScanHint {
+            text: Vec::new(),
+            tags: false,
+            metric,
+            clock: Clock::Charge,
+            default_currency: None,
+            window: Window::ALL,
+            spans: false,
+            ends: false,
+            measures: Vec::new(),
+        }
+    }
+
     /// Asks for a text column; its index in the batches.
     pub fn want_text(&mut self, name: &str) -> usize {
         want(&mut self.text, name)

@@ -8,13 +8,12 @@ use std::sync::atomic::Ordering;
 use super::across::{self, Commitments, Hashed, MOST_ROWS, repeated};
 use super::rows::{Found, Known, Look, Part};
 use super::rules::{self, RULES, Rule, Severity, place};
-use crate::charge::{Clock, CostMetric, ScanHint};
+use crate::charge::{CostMetric, ScanHint};
 use crate::dataset::{self, RunOptions};
 use crate::error::{Error, ErrorKind, Location, Result};
 use crate::ingest::bill::BillPlan;
 use crate::ingest::visit::visit_bill;
 use crate::money::{ExactSum, Totals};
-use crate::time::Window;
 
 /// What checking came to.
 #[derive(Debug)]
@@ -89,17 +88,7 @@ type Findings = BTreeMap<(usize, String), Finding>;
 ///
 /// Errors: io, broken packing or structure, and `schema.format` for a bill that is not FOCUS.
 pub fn check(inputs: &[String], n_shown: usize, options: &RunOptions<'_>) -> Result<Report> {
-    let hint = ScanHint {
-        text: Vec::new(),
-        tags: false,
-        metric: CostMetric::Effective,
-        clock: Clock::Charge,
-        default_currency: None,
-        window: Window::ALL,
-        spans: false,
-        ends: false,
-        measures: Vec::new(),
-    };
+    let hint = ScanHint::of_cost(CostMetric::Effective);
     let opened = dataset::open(inputs, options, &hint)?;
     if let Some(other) = opened
         .bills

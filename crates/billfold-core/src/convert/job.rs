@@ -14,13 +14,12 @@ use super::run::{MoneyNeed, Run};
 use super::write::{Carrier, Packing, write};
 use crate::charge::batch::RowCounts;
 use crate::charge::schema::{self, BILLED_COST, CONTRACTED_COST, EFFECTIVE_COST, LIST_COST};
-use crate::charge::{Clock, CostMetric, ScanHint};
+use crate::charge::{CostMetric, ScanHint};
 use crate::dataset::{self, Outcome, Progress, RunOptions};
 use crate::error::{Diagnostic, Error, ErrorKind, Location, Result};
 use crate::ingest::bill::{Bill, BillPlan, BillStream};
 use crate::ingest::visit::visit_bill;
 use crate::money::{Currency, ExactSum, Totals};
-use crate::time::Window;
 
 /// Rows of a batch on its way to the file.
 const BATCH_ROWS: usize = 1 << 14;
@@ -142,15 +141,9 @@ pub fn convert(
     mut options: RunOptions<'_>,
 ) -> Result<Conversion> {
     let hint = ScanHint {
-        text: Vec::new(),
         tags: true,
-        metric: CostMetric::Effective,
-        clock: Clock::Charge,
         default_currency: convert.default_currency,
-        window: Window::ALL,
-        spans: false,
-        ends: false,
-        measures: Vec::new(),
+        ..ScanHint::of_cost(CostMetric::Effective)
     };
     let opened = dataset::open(inputs, &options, &hint)?;
     let layout = Layout::new(convert.schema, &opened.bills, convert.default_currency)?;

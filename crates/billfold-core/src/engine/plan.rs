@@ -80,15 +80,11 @@ impl Plan {
                 ..shared
             },
             None => ScanHint {
-                text: Vec::new(),
-                tags: false,
-                metric: query.metric.clone(),
                 clock: query.clock,
                 default_currency: query.default_currency,
                 window: query.window,
                 spans,
-                ends: false,
-                measures: Vec::new(),
+                ..ScanHint::of_cost(query.metric.clone())
             },
         };
         let dimensions = query.by.iter().map(|d| bind(d, &mut hint)).collect();

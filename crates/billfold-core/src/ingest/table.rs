@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::charge::builder::TextBuilder;
 use crate::charge::intern::Interner;
 use crate::charge::schema::{BILLED_COST, CHARGE_PERIOD_START, normalised_header};
-use crate::charge::{Clock, CostMetric, ScanHint};
+use crate::charge::{CostMetric, ScanHint};
 use crate::error::{Error, Location, Result};
 use crate::ingest::bill::{Bill, BillPlan, OpenOptions, Opened, Worker};
 use crate::ingest::cells::{CellVisitor, Cells, Judged};
@@ -17,7 +17,6 @@ use crate::ingest::formats::{Format, Headers};
 use crate::ingest::guard::MAX_EXPAND;
 use crate::ingest::source::{Place, Source, expand};
 use crate::ingest::text::TextHead;
-use crate::time::Window;
 
 /// Cells that a table may have: 512 MiB of codes.
 const MAX_CELLS: u64 = 1 << 27;
@@ -158,17 +157,7 @@ fn separator(source: &Source, encoding: Option<&str>) -> Result<Option<u8>> {
 }
 
 fn read(bill: &Bill) -> Result<TextTable> {
-    let hint = ScanHint {
-        text: Vec::new(),
-        tags: false,
-        metric: CostMetric::Billed,
-        clock: Clock::Charge,
-        default_currency: None,
-        window: Window::ALL,
-        spans: false,
-        ends: false,
-        measures: Vec::new(),
-    };
+    let hint = ScanHint::of_cost(CostMetric::Billed);
     let n_columns = bill.n_headers();
     let mut table = TextTable {
         source: Arc::clone(&bill.source.name),

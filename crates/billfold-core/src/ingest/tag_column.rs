@@ -365,9 +365,8 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::charge::batch::LeftOut;
-    use crate::charge::{Clock, CostMetric, ScanHint};
+    use crate::charge::{CostMetric, ScanHint};
     use crate::ingest::formats::{Format, Headers, recognise};
-    use crate::time::Window;
 
     /// A column of texts, whose keys are as CSV mostly gives them, or else the texts.
     struct Column<'a> {
@@ -420,15 +419,8 @@ mod tests {
         let headers = Headers::new(headers.map(str::to_owned).to_vec());
         let binding = recognise(&Format::built_in().unwrap(), headers).unwrap();
         let hint = ScanHint {
-            text: Vec::new(),
             tags: true,
-            metric: CostMetric::Effective,
-            clock: Clock::Charge,
-            default_currency: None,
-            window: Window::ALL,
-            spans: false,
-            ends: false,
-            measures: Vec::new(),
+            ..ScanHint::of_cost(CostMetric::Effective)
         };
         let mut plan = DecodePlan::new(&hint, &binding).unwrap();
         plan.rules.nulls.push("null".to_owned());

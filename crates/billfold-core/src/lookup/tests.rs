@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::charge::batch::{BatchParts, narrow_cost};
 use crate::charge::builder::{TextBuilder, constant};
-use crate::charge::{ChargeBatch, Clock, CostMetric, ScanHint};
+use crate::charge::{ChargeBatch, CostMetric, ScanHint};
 use crate::ingest::table::TextTable;
-use crate::time::{Window, parse_bound};
+use crate::time::parse_bound;
 
 fn table(headers: &[&str], rows: &[&[&str]], key: Option<&str>) -> Result<LookupTable> {
     let text = TextTable::of("table.csv", headers, rows);
@@ -20,14 +20,7 @@ fn table(headers: &[&str], rows: &[&[&str]], key: Option<&str>) -> Result<Lookup
 fn hint(names: &[&str]) -> ScanHint {
     ScanHint {
         text: names.iter().map(|n| (*n).to_owned()).collect(),
-        tags: false,
-        metric: CostMetric::Billed,
-        clock: Clock::Charge,
-        default_currency: None,
-        window: Window::ALL,
-        spans: false,
-        ends: false,
-        measures: Vec::new(),
+        ..ScanHint::of_cost(CostMetric::Billed)
     }
 }
 

@@ -6,14 +6,13 @@ use std::sync::atomic::Ordering;
 use super::fold::{InvoiceSums, TEXT};
 use super::invoices::Invoices;
 use super::verdict::{Verdict, verdicts};
-use crate::charge::{Clock, CostMetric, ScanHint};
+use crate::charge::{CostMetric, ScanHint};
 use crate::dataset::{self, Outcome, RunOptions};
 use crate::error::{Diagnostic, Error, ErrorKind, Result};
 use crate::ingest::bill::BillPlan;
 use crate::ingest::scan::{Ready, scan};
 use crate::ingest::source::expand;
 use crate::money::Currency;
-use crate::time::Window;
 
 /// What reconciling came to.
 #[derive(Debug)]
@@ -70,14 +69,8 @@ pub fn reconcile(
     let without_tax = without_tax || invoices.is_detail;
     let hint = ScanHint {
         text: TEXT.iter().map(|name| (*name).to_owned()).collect(),
-        tags: false,
-        metric: CostMetric::Billed,
-        clock: Clock::Charge,
         default_currency,
-        window: Window::ALL,
-        spans: false,
-        ends: false,
-        measures: Vec::new(),
+        ..ScanHint::of_cost(CostMetric::Billed)
     };
     let opened = dataset::open(inputs, options, &hint)?;
     if opened
