@@ -81,6 +81,18 @@ pub type AnswerSink<'a> = Box<dyn FnMut(&[u8]) -> Result<()> + Send + 'a>;
 /// What receives rejected rows.
 pub type RejectSink<'a> = Box<dyn FnMut(&Diagnostic) -> std::io::Result<()> + Send + 'a>;
 
+/// Chunks that the memory of a run has room for: those of all workers, with what is made of each, take a small part.
+const CHUNKS_OF_MEMORY: u64 = 64;
+
+impl RunOptions<'_> {
+    /// Bytes of a chunk: smaller ones where the run is to stay within little memory.
+    fn bytes_of_chunk(&self) -> usize {
+        let most = self.memory.as_ref().map(|memory| memory.bytes / CHUNKS_OF_MEMORY);
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        most.map_or(self.chunk_bytes, |most| self.chunk_bytes.min(most.max(1)))
+    }
+}
+
 impl Default for RunOptions<'_> {
     fn default() -> Self {
         RunOptions {
@@ -481,7 +493,7 @@ pub(crate) fn open(inputs: &[String], options: &RunOptions<'_>, hint: &ScanHint)
         delimiter: options.delimiter,
         encoding: options.encoding.clone(),
         allow_empty: options.allow_empty,
-        chunk_bytes: options.chunk_bytes,
+        chunk_bytes: options.bytes_of_chunk(),
         max_expand: options.max_expand,
         bytes_read: Arc::clone(&options.progress.bytes_read),
     };
