@@ -1,6 +1,10 @@
 //! Catalogue A: CSV syntax.
 
-use crate::support::{Folder, HEADER, ask, bill, costing, of, shown, starting};
+use std::io::Write as _;
+
+use billfold_core::dataset::{self, RunOptions};
+
+use crate::support::{Folder, HEADER, ask, asking, bill, costing, failed, of, shown, starting};
 
 #[track_caller]
 fn check(rows: &[&str], expected: &str) {
@@ -40,6 +44,25 @@ fn a04_a_quote_opened_in_the_last_field_is_rejected() {
     let text = bill(&[ROW, &format!("{START},\"")]);
     ask(&text).gives("USD 1 of 1; 2:3 csv.unclosed_quote");
     ask(text.trim_end()).gives("USD 1 of 1; 2:3 csv.unclosed_quote");
+}
+
+#[test]
+fn a04_a_record_that_is_too_long_is_told_by_its_line_wherever_it_stands() {
+    let long = of(&"x".repeat(17 << 20));
+    let mut rows = vec![ROW; 50_000];
+    rows.push(&long);
+    rows.push(ROW);
+    let folder = Folder::new();
+    let text = bill(&rows);
+    let plain = folder.put("bill.csv", &text);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let packed = folder.put("bill.csv.gz", gzip.finish().unwrap());
+    for path in [plain, packed] {
+        let error = dataset::sums(&[path], asking("", "total"), RunOptions::default()).unwrap_err();
+        assert_eq!(failed(&error), "limit limit.record");
+        assert!(error.to_string().contains("line 50002: "), "{error}");
+    }
 }
 
 #[test]

@@ -66,8 +66,8 @@ pub struct RunOptions<'a> {
     pub delivery: Delivery,
     /// How many times its packed bytes a file may come to, once past 64 MiB.
     pub max_expand: u32,
-    /// Bytes of a chunk of CSV or JSON, plain. A worker waits for another one's reading once a chunk, so small ones cost
-    /// time; large ones leave the caches.
+    /// Bytes of a chunk of CSV or JSON, plain. Of a stream a worker waits for another one's reading once a chunk, so small
+    /// ones cost time; large ones leave the caches.
     pub chunk_bytes: usize,
     /// Counters that someone may watch.
     pub progress: Arc<Progress>,

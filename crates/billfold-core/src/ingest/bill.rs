@@ -99,6 +99,7 @@ pub struct BillStream {
 
 enum StreamKind {
     Csv(Box<CsvStream>),
+    Parts(Arc<csv::Parts>),
     Json(Box<JsonStream>),
     Parquet(std::vec::IntoIter<RowGroup>),
     Empty,
@@ -113,6 +114,8 @@ pub struct Task {
 
 enum TaskKind {
     Csv(csv::Chunk),
+    /// Still on disk; the stamp of the file when it was opened.
+    Part(Arc<csv::Parts>, Option<Stamp>),
     Json(json::ItemChunk),
     RowGroup(RowGroup),
 }
@@ -126,11 +129,14 @@ pub struct ChunkReport {
     pub faults: Vec<RowFault>,
     /// Where the chunk stands.
     pub place: ChunkPlace,
+    /// Whether it is text that ends within a line.
+    pub ends_within_line: bool,
 }
 
 /// A worker's memory for decoding.
 #[derive(Debug, Default)]
 pub struct Worker {
+    parts: csv::PartMemory,
     index: RecordIndex,
     sets: SetMemory,
 }
@@ -341,7 +347,12 @@ impl Bill {
                 }
                 unpacker = head.unpack_ahead();
                 let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_tags);
-                StreamKind::Csv(Box::new(again.stream(head, chunk_bytes)))
+                if self.is_read_at_places(&head) {
+                    let count = &self.options.bytes_read;
+                    StreamKind::Parts(Arc::new(again.parts(&self.source, &head, chunk_bytes, count)?))
+                } else {
+                    StreamKind::Csv(Box::new(again.stream(head, chunk_bytes)))
+                }
             }
             Carrier::Json(shape) => {
                 let mut head = text(raw)?;
@@ -364,6 +375,14 @@ impl Bill {
             unpacker,
             n_skipped,
         })
+    }
+
+    /// Whether a file of text lies on disk as it is read, so that many can read it at once.
+    fn is_read_at_places(&self, head: &TextHead) -> bool {
+        let is_plain = head.packing == Packing::Plain && head.transcoded.is_none();
+        let is_file = matches!(self.source.place, Place::Path(_));
+        // Files that the system makes up as they are read have no length.
+        is_plain && is_file && self.source.len_bytes().is_some_and(|len| len > 0)
     }
 
     /// The physical line behind the header, from 1.
@@ -415,21 +434,20 @@ impl Bill {
             each(&decoded.batch)
         };
         match (&task.kind, &self.carrier) {
-            (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
-                let (mut decoded, n_lines, n_blank) = {
+            (TaskKind::Csv(_) | TaskKind::Part(..), Carrier::Csv(shape)) => {
+                let Worker { index, parts, sets } = worker;
+                self.with_chunk(task, parts, |chunk| {
                     let columns = plan
                         .csv_columns
                         .get_or_init(|| shape.columns(&plan.decode.columns()));
-                    shape.visit(
-                        chunk,
-                        &mut worker.index,
-                        columns.clone(),
-                        Decode::after(&plan.decode, Before::Texts(&mut worker.sets)),
-                    )?
-                };
-                decoded.counts.blank = n_blank;
-                report.place.lines = Lines::Count(n_lines);
-                take(&mut report, decoded)?;
+                    let decode = Decode::after(&plan.decode, Before::Texts(sets));
+                    let (mut decoded, n_lines, n_blank) =
+                        shape.visit(chunk, index, columns.clone(), decode)?;
+                    decoded.counts.blank = n_blank;
+                    report.place.lines = Lines::Count(n_lines);
+                    report.ends_within_line = !matches!(chunk.bytes.last(), Some(b'\n' | b'\r'));
+                    take(&mut report, decoded)
+                })?;
             }
             (TaskKind::Json(chunk), Carrier::Json(_)) => {
                 report.place.lines = Lines::From(chunk.first_line);
@@ -449,6 +467,32 @@ impl Bill {
             _ => return Err(Error::bug("a chunk of another carrier")),
         }
         Ok(report)
+    }
+}
+
+impl Bill {
+    /// The chunk of a task, read now where it is still on disk; nothing where no record belongs to it.
+    fn with_chunk(
+        &self,
+        task: &Task,
+        memory: &mut csv::PartMemory,
+        each: impl FnOnce(&csv::Chunk) -> Result<()>,
+    ) -> Result<()> {
+        match &task.kind {
+            TaskKind::Csv(chunk) => each(chunk),
+            TaskKind::Part(parts, stamp) => {
+                let chunk = parts.read(task.index, memory)?;
+                if task.index + 1 == parts.len() {
+                    // All others have been read by now.
+                    self.source.check_unchanged(*stamp)?;
+                }
+                let Some(chunk) = chunk else { return Ok(()) };
+                each(&chunk)?;
+                memory.recycle(chunk);
+                Ok(())
+            }
+            _ => Err(Error::bug("a chunk of another carrier")),
+        }
     }
 }
 
@@ -500,15 +544,17 @@ impl Bill {
         mut visitor: impl FnMut(&'p DecodePlan) -> V,
     ) -> Result<ChunkPlace> {
         match (&task.kind, &self.carrier) {
-            (TaskKind::Csv(chunk), Carrier::Csv(shape)) => {
+            (TaskKind::Csv(_) | TaskKind::Part(..), Carrier::Csv(shape)) => {
                 let columns = shape.all_columns();
-                let ((), n_lines, n_blank) =
-                    shape.visit(chunk, &mut worker.index, columns, visitor(&plan.decode))?;
-                Ok(ChunkPlace {
-                    first_row: None,
-                    lines: Lines::Count(n_lines),
-                    n_blank,
-                })
+                let Worker { index, parts, .. } = worker;
+                let mut place = ChunkPlace::default();
+                self.with_chunk(task, parts, |chunk| {
+                    let ((), n_lines, n_blank) = shape.visit(chunk, index, columns, visitor(&plan.decode))?;
+                    place.lines = Lines::Count(n_lines);
+                    place.n_blank = n_blank;
+                    Ok(())
+                })?;
+                Ok(place)
             }
             (TaskKind::Json(chunk), Carrier::Json(_)) => {
                 JsonShape::visit(chunk, &plan.decode, visitor(&plan.decode))?;
@@ -592,11 +638,6 @@ impl BillStream {
         self.unpacker.clone()
     }
 
-    /// Whether the file is text that ends within a line.
-    pub fn ends_within_line(&self) -> bool {
-        matches!(&self.inner, StreamKind::Csv(stream) if !stream.ends_with_newline)
-    }
-
     /// Chunks given so far.
     pub fn n_tasks(&self) -> u64 {
         self.next_index
@@ -612,6 +653,17 @@ impl BillStream {
                 stream.next_chunk(Some(chunk))?.map(TaskKind::Csv)
             }
             (StreamKind::Csv(stream), _) => stream.next_chunk(None)?.map(TaskKind::Csv),
+            (StreamKind::Parts(parts), _) => {
+                // Who reads the last part looks whether the file changed.
+                let part = (self.next_index < parts.len()).then(|| {
+                    self.next_index += 1;
+                    Task {
+                        index: self.next_index - 1,
+                        kind: TaskKind::Part(Arc::clone(parts), self.stamp),
+                    }
+                });
+                return Ok(part);
+            }
             (StreamKind::Json(stream), Some(TaskKind::Json(chunk))) => {
                 stream.next_chunk(Some(chunk))?.map(TaskKind::Json)
             }

@@ -1,6 +1,8 @@
 //! CSV as a carrier of bills: the header, the chunks, and the cells of a chunk.
 
 use std::io::{Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arrow::array::ArrayRef;
 use arrow::buffer::ScalarBuffer;
@@ -9,9 +11,10 @@ use crate::charge::batch::narrow_cost;
 use crate::error::{Error, Result};
 use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, MAX_FIELD, lossy};
 use crate::ingest::csv::{
-    Chunk, Chunker, Columns, Dialect, Encoding, Malformed, RecordIndex, RecordStatus, Records, parse_record,
-    sniff_header,
+    Chunk, Chunker, Columns, Dialect, Encoding, Malformed, Parts, RecordIndex, RecordStatus, Records,
+    parse_record, sniff_header,
 };
+use crate::ingest::source::Source;
 use crate::ingest::text::{TextHead, read_error};
 use crate::ingest::unpack::Packing;
 
@@ -35,8 +38,6 @@ pub(crate) struct CsvStream {
     chunker: Chunker,
     reader: Box<dyn Read + Send>,
     packing: Packing,
-    /// Whether the last chunk ended with a line end.
-    pub ends_with_newline: bool,
 }
 
 impl CsvShape {
@@ -135,11 +136,36 @@ impl CsvShape {
         let mut sample = Cursor::new(head.sample);
         sample.set_position(self.header_bytes as u64);
         CsvStream {
-            chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD).without_lines(),
+            chunker: Chunker::new(self.dialect, chunk_bytes, Chunker::MAX_RECORD)
+                .at_line(self.header_lines + 1),
             reader: Box::new(sample.chain(head.rest)),
             packing: head.packing,
-            ends_with_newline: true,
         }
+    }
+
+    /// The records of a file that is read at places: plain, and as it lies on disk. `count` counts the bytes read
+    /// behind the first ones of `head`.
+    ///
+    /// Errors: io.
+    pub(crate) fn parts(
+        &self,
+        source: &Source,
+        head: &TextHead,
+        part_bytes: usize,
+        count: &Arc<AtomicU64>,
+    ) -> Result<Parts> {
+        let file = source.open_file()?;
+        let metadata = file.metadata().map_err(|e| Error::io("cannot be read", &e))?;
+        let start = self.header_bytes as u64;
+        let records = start..metadata.len().max(start);
+        let count = (Arc::clone(count), head.sample.len() as u64);
+        Ok(Parts::new(
+            Box::new(file),
+            self.dialect,
+            records,
+            part_bytes,
+            count,
+        ))
     }
 
     /// All columns, for visitors that look at every cell.
@@ -245,8 +271,7 @@ fn count_lines(bytes: &[u8], newline: u8) -> u64 {
 }
 
 impl CsvStream {
-    /// The next chunk; `done` is one whose memory may be used again. Lines are counted by who indexes the
-    /// chunk, outside the reader's lock.
+    /// The next chunk; `done` is one whose memory may be used again.
     pub(crate) fn next_chunk(&mut self, done: Option<Chunk>) -> Result<Option<Chunk>> {
         if let Some(done) = done {
             self.chunker.recycle(done);
@@ -260,9 +285,6 @@ impl CsvStream {
         let chunk = self.chunker.next_chunk(&mut reader);
         if let Some(error) = failed {
             return Err(read_error(self.packing, &error));
-        }
-        if let Ok(Some(chunk)) = &chunk {
-            self.ends_with_newline = matches!(chunk.bytes.last(), Some(b'\n' | b'\r'));
         }
         chunk
     }

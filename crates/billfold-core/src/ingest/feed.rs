@@ -75,10 +75,36 @@ fn place_of(buffer: &[u8], offset: u64) -> usize {
 }
 
 impl Feed {
-    pub(crate) fn new() -> Self {
+    /// A feed whose first byte stands on so many a physical line, from 1.
+    pub(crate) fn at_line(line: u64) -> Self {
         Feed {
-            line: 1,
+            line,
             ..Feed::default()
+        }
+    }
+
+    /// Forgets all input. What comes next stands at `byte_offset` of a file that is read at places; lines are
+    /// not counted there.
+    pub(crate) fn restart(&mut self, byte_offset: u64) {
+        if self.buffer.is_empty() {
+            self.buffer = self.spare.pop().unwrap_or_default();
+        }
+        (self.filled, self.at_end, self.started) = (0, false, true);
+        (self.byte_offset, self.line) = (byte_offset, 0);
+        self.start = if self.buffer.is_empty() {
+            0
+        } else {
+            place_of(&self.buffer, byte_offset)
+        };
+    }
+
+    /// Hands out a part of the input and forgets the rest.
+    pub(crate) fn take(&mut self, part: Range<usize>) -> Piece {
+        let filled = std::mem::take(&mut self.filled);
+        debug_assert!(part.end <= filled, "what was read");
+        Piece {
+            memory: std::mem::take(&mut self.buffer),
+            range: self.start + part.start..self.start + part.end,
         }
     }
 
@@ -124,7 +150,7 @@ impl Feed {
                 // A reader that claims more than it was given room for is not believed.
                 Ok(n_read) => self.filled = (self.filled + n_read).min(goal),
                 Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
-                Err(cause) => return Err(Error::io("reading the input", &cause)),
+                Err(cause) => return Err(Error::io("cannot be read", &cause)),
             }
         }
         if !self.started {
@@ -138,9 +164,8 @@ impl Feed {
         Ok(())
     }
 
-    /// Hands out the first `at` bytes and keeps the rest. `newline` is what ends a physical line;
-    /// without it lines are not counted.
-    pub(crate) fn cut(&mut self, at: usize, newline: Option<u8>) -> Piece {
+    /// Hands out the first `at` bytes, which end `n_lines` physical lines, and keeps the rest.
+    pub(crate) fn cut(&mut self, at: usize, n_lines: u64) -> Piece {
         let rest = self.filled - at;
         let mut next = self.spare.pop().unwrap_or_default();
         if next.len() < rest + PAGE {
@@ -156,9 +181,7 @@ impl Feed {
         };
         self.start = start;
         self.filled = rest;
-        if let Some(newline) = newline {
-            self.line += count_lines(&front, newline);
-        }
+        self.line += n_lines;
         front
     }
 
@@ -192,13 +215,13 @@ mod tests {
     fn pieces_are_the_bytes_and_lie_apart_from_the_pages_of_the_file() {
         let bytes: Vec<u8> = (0..400_000_u32).map(|i| (i % 251) as u8).collect();
         let mut input = bytes.as_slice();
-        let mut feed = Feed::new();
+        let mut feed = Feed::at_line(1);
         let mut given = Vec::new();
         while !feed.at_end() {
             let offset = feed.byte_offset();
             feed.more(&mut input, 10_000).unwrap();
             let at = feed.bytes().len() * 9 / 10;
-            let piece = feed.cut(at, None);
+            let piece = feed.cut(at, 0);
             let apart = (piece.as_ptr().addr() - offset as usize % PAGE) % PAGE;
             assert_eq!(apart, APART, "at {offset}");
             given.extend_from_slice(&piece);

@@ -1,8 +1,9 @@
 //! Many bills on many threads: workers take chunks, decode them, and hand batches on.
 //!
 //! There is no reader thread. A worker that needs a chunk takes the next one of a bill under that bill's
-//! lock (reading, and unpacking, happen there), then decodes it outside. While one unpacks another
-//! decodes, several bills are read at once, and no more chunks are in memory than there are workers.
+//! lock, then decodes it outside. What is streamed is read, and unpacked, under the lock; while one unpacks another
+//! decodes. What lies on disk as it is read is read outside. Several bills are read at once, and no more chunks are
+//! in memory than there are workers.
 //! Reports of chunks are put back into the order of files and rows before anyone sees them.
 
 use std::collections::BTreeMap;
@@ -273,7 +274,6 @@ fn take_from(
         shared.close(lane);
         let mut order = lock(shared.order);
         order.reports[lane.ready].n_skipped = open.n_skipped;
-        order.reports[lane.ready].ends_within_line = open.ends_within_line();
         order.finish(lane.ready, open.n_tasks())?;
         *stream = None;
     }
@@ -305,6 +305,8 @@ impl Order<'_> {
         let totals = &mut self.reports[bill];
         totals.counts.add(&report.counts);
         totals.n_rejected += report.faults.len() as u64;
+        // Of the chunks of a file only the last one can.
+        totals.ends_within_line |= report.ends_within_line;
         for fault in report.faults {
             if let Some((currency, cost)) = &fault.cost {
                 let currency = Currency::parse(currency.as_bytes()).unwrap_or(Currency::UNKNOWN);

@@ -257,11 +257,27 @@ impl Source {
         if Stamp::at(path) == Some(before) {
             return Ok(());
         }
-        Err(
-            Error::file("source.changed", "the file changed while it was read")
-                .in_source(&self.name)
-                .hint("run again when it is complete"),
-        )
+        Err(changed().in_source(&self.name))
+    }
+}
+
+/// The error of a file that changed.
+pub(crate) fn changed() -> Error {
+    Error::file("source.changed", "the file changed while it was read").hint("run again when it is complete")
+}
+
+/// What can be read at any place, by many at once.
+pub(crate) trait ReadAt: Send + Sync {
+    /// Reads from `at` on; 0 bytes are the end.
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        #[cfg(unix)]
+        return std::os::unix::fs::FileExt::read_at(self, buf, at);
+        #[cfg(windows)]
+        return std::os::windows::fs::FileExt::seek_read(self, buf, at);
     }
 }
 

@@ -42,7 +42,7 @@ impl Marks {
         self.counts = Counts::default();
     }
 
-    /// Leaves the first `at` of `bytes`. No record ends behind them.
+    /// Leaves the first `at` of `bytes`.
     pub(super) fn cut(&mut self, at: usize, bytes: &[u8], newline: u8) {
         let n_cut = memchr::memchr_iter(newline, &bytes[at..]).count();
         self.counts.n_lines = self.counts.n_lines.saturating_sub(n_cut as u64);
@@ -59,12 +59,12 @@ impl Marks {
         self.ends.truncate(at.div_ceil(BLOCK));
     }
 
-    /// Offset after the first line end outside quotes; 0 is none.
-    pub(super) fn first_border(&self, bytes: &[u8], newline: u8) -> usize {
-        let words = self.ends.iter().enumerate();
+    /// Offset after the first line end outside quotes that stands at `from` or later; 0 is none.
+    pub(super) fn first_border(&self, bytes: &[u8], newline: u8, from: usize) -> usize {
+        let words = self.ends.iter().enumerate().skip(from / BLOCK);
         words
             .flat_map(|(word, bits)| Places(*bits).map(move |place| word * BLOCK + place))
-            .find(|at| bytes.get(*at) == Some(&newline))
+            .find(|at| *at >= from && bytes.get(*at) == Some(&newline))
             .map_or(0, |at| at + 1)
     }
 
@@ -81,12 +81,13 @@ impl Marks {
         found.map(|n| n as usize).sum()
     }
 
-    /// Offset after the last line end outside quotes; 0 is none.
+    /// Offset after the last line end outside quotes in `bytes`, the first of those that were marked; 0 is none.
     pub(super) fn last_border(&self, bytes: &[u8], newline: u8) -> usize {
         if self.counts.n_lines == 0 {
             return 0;
         }
-        for (word, bits) in self.ends.iter().enumerate().rev() {
+        let words = self.ends.iter().take(bytes.len().div_ceil(BLOCK));
+        for (word, bits) in words.enumerate().rev() {
             let mut bits = *bits;
             while bits != 0 {
                 let place = BLOCK - 1 - bits.leading_zeros() as usize;

@@ -9,17 +9,19 @@
 //! - After the closing quote only a delimiter, a record end or the end of the file may follow; a quote
 //!   inside an unquoted field, and an end of file inside quotes, are faults of that record alone.
 //!
-//! [`Chunker`] cuts the stream and marks where fields end (sequential, cheap), [`RecordIndex`] finds the records
-//! and fields of one chunk (parallel).
+//! [`Parts`] reads a file in parts, which many do at once, and [`Chunker`] cuts a stream, one chunk after the other;
+//! both mark where fields end. [`RecordIndex`] finds the records and fields of one chunk.
 
 mod at_once;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod borders;
 mod chunker;
 mod columns;
 mod fill;
 mod marks;
 mod mask;
+mod parts;
 mod records;
 mod scalar;
 mod sniff;
@@ -28,6 +30,7 @@ mod tests;
 
 pub use chunker::{Chunk, Chunker};
 pub use columns::Columns;
+pub(crate) use parts::{PartMemory, Parts};
 pub use records::{Field, RecordIndex, RecordRef, RecordStatus, Records};
 pub use sniff::{Encoding, HeaderShape, ParsedRecord, parse_record, sniff_header};
 

@@ -1,13 +1,17 @@
 //! Tests of the CSV reader: by the letter, against the scalar rules, and on published suites.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
 use super::marks::Marks;
 use super::*;
 use crate::error::ErrorClass;
+use crate::ingest::source::ReadAt;
 
 /// A reader that brings at most `step` bytes a call.
 struct Drip<'a> {
@@ -64,11 +68,53 @@ fn rows_of(records: &Records<'_>, first_line: u64) -> Vec<Row> {
     (0..records.len()).map(row).collect()
 }
 
-/// Every row of `bytes`, cut into chunks; checks on the way that marks and rules agree and that no byte is lost.
+/// A file that gives at most `step` bytes a call.
+struct Slow {
+    bytes: Vec<u8>,
+    step: usize,
+}
+
+impl ReadAt for Slow {
+    fn read_at(&self, buf: &mut [u8], at: u64) -> std::io::Result<usize> {
+        let mut rest = Drip {
+            bytes: self.bytes.get(at as usize..).unwrap_or_default(),
+            step: self.step,
+        };
+        rest.read(buf)
+    }
+}
+
+fn parts(bytes: &[u8], dialect: Dialect, part_bytes: usize, step: usize) -> Parts {
+    let first = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let file = Slow {
+        bytes: bytes.to_vec(),
+        step,
+    };
+    let records = first..bytes.len() as u64;
+    Parts::new(Box::new(file), dialect, records, part_bytes, Default::default()).looking_behind(step % 70)
+}
+
+/// Every row of `bytes`, as a stream and as a file in parts.
 fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, step: usize) -> (Vec<Row>, u64) {
+    let found = scan_chunks(
+        bytes,
+        dialect,
+        n_columns,
+        chunks(bytes, dialect, chunk_size, step),
+    );
+    let parts = parts(bytes, dialect, chunk_size, step);
+    let mut memory = PartMemory::default();
+    let read = (0..parts.len()).filter_map(|part| parts.read(part, &mut memory).unwrap());
+    let in_parts = scan_chunks(bytes, dialect, n_columns, read.collect());
+    assert_eq!(in_parts, found, "{:?}", String::from_utf8_lossy(bytes));
+    found
+}
+
+/// Every row of some chunks; checks on the way that marks and rules agree and that no byte is lost.
+fn scan_chunks(bytes: &[u8], dialect: Dialect, n_columns: usize, chunks: Vec<Chunk>) -> (Vec<Row>, u64) {
     let (mut index, mut by_letter) = (RecordIndex::new(), RecordIndex::new());
     let (mut rows, mut n_blank, mut line, mut offset) = (Vec::new(), 0, 1, 0);
-    for (n, chunk) in chunks(bytes, dialect, chunk_size, step).into_iter().enumerate() {
+    for (n, chunk) in chunks.into_iter().enumerate() {
         let bom = if n == 0 && bytes.starts_with(b"\xef\xbb\xbf") {
             3
         } else {
@@ -76,9 +122,10 @@ fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, ste
         };
         offset += bom;
         assert_eq!(
-            (chunk.index, chunk.first_line, chunk.byte_offset),
-            (n as u64, line, offset)
+            (chunk.first_line.unwrap_or(line), chunk.byte_offset),
+            (line, offset)
         );
+        let first_line = line;
         line += lines_in(&chunk.bytes, dialect.newline());
         offset += chunk.bytes.len() as u64;
 
@@ -90,14 +137,14 @@ fn scan(bytes: &[u8], dialect: Dialect, n_columns: usize, chunk_size: usize, ste
         }
         let columns = Columns::all(n_columns);
         let alone = index.index(&chunk.bytes, dialect, columns.clone()).unwrap();
-        let alone = rows_of(&alone, chunk.first_line);
+        let alone = rows_of(&alone, first_line);
         let records = index.index_chunk(&chunk, dialect, columns);
-        let found = rows_of(&records, chunk.first_line);
+        let found = rows_of(&records, first_line);
         assert_eq!(found, alone);
         let slow = by_letter.index_by_letter(&chunk.bytes, dialect, n_columns);
         assert_eq!(
             found,
-            rows_of(&slow, chunk.first_line),
+            rows_of(&slow, first_line),
             "{:?}",
             String::from_utf8_lossy(&chunk.bytes)
         );
@@ -409,6 +456,80 @@ fn a_record_past_the_limit_stops_the_work_wherever_chunks_end() {
             step: 3,
         };
         while chunker.next_chunk(&mut input).unwrap().is_some() {}
+    }
+}
+
+#[test]
+fn a_record_past_the_limit_stops_those_who_read_parts_and_its_line_is_told() {
+    let long = "x".repeat(Chunker::MAX_RECORD);
+    for (input, line) in [
+        (format!("1,2\n\"3\n\",4\n5,{long}\n6,7\n"), 4),
+        (
+            format!("1,2\n3,4\n5,\"{}", "x\n".repeat(Chunker::MAX_RECORD / 2)),
+            3,
+        ),
+        (format!("1,2\n3,\"\n{long}\n\"\n5,6\n"), 2),
+    ] {
+        for part_bytes in [1 << 10, 1 << 20] {
+            let parts = parts(input.as_bytes(), Dialect::COMMA, part_bytes, 1 << 20);
+            let mut memory = PartMemory::default();
+            let error = (0..parts.len()).find_map(|part| parts.read(part, &mut memory).err());
+            let error = error.expect("the limit was not seen");
+            assert_eq!(error.kind().code(), "limit.record");
+            assert_eq!(error.location().line, Some(line), "parts of {part_bytes}");
+            // Nobody waits for ever.
+            assert!(parts.read(parts.len() - 1, &mut memory).unwrap().is_none());
+        }
+    }
+    let fits = format!("1,2\n{}\n3,4\n", &long[1..]);
+    let parts = parts(fits.as_bytes(), Dialect::COMMA, 1 << 10, 1 << 20);
+    let mut memory = PartMemory::default();
+    let sizes = (0..parts.len()).filter_map(|part| parts.read(part, &mut memory).unwrap());
+    assert_eq!(sizes.map(|chunk| chunk.bytes.len()).sum::<usize>(), fits.len());
+}
+
+#[test]
+fn a_file_that_became_shorter_is_told() {
+    let bytes = "1,2\n".repeat(100).into_bytes();
+    let file = Slow { bytes, step: 64 };
+    let parts = Parts::new(Box::new(file), Dialect::COMMA, 0..500, 100, Default::default());
+    let mut memory = PartMemory::default();
+    let error = (0..parts.len()).find_map(|part| parts.read(part, &mut memory).err());
+    assert_eq!(error.unwrap().kind().code(), "source.changed");
+}
+
+#[test]
+fn parts_read_by_many_at_once_are_those_of_one() {
+    // Half of the line ends stand inside quotes, so that half of the guesses are wrong.
+    let lines: Vec<String> = (0..5000).map(|i| format!("{i},\"a\nb\"\n")).collect();
+    let bytes = lines.concat();
+    for part_bytes in [7, 64, 1000] {
+        let parts = parts(bytes.as_bytes(), Dialect::COMMA, part_bytes, 9);
+        let next = AtomicU64::new(0);
+        let found: Mutex<BTreeMap<u64, Vec<u8>>> = Mutex::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut memory = PartMemory::default();
+                    loop {
+                        let part = next.fetch_add(1, Ordering::Relaxed);
+                        if part >= parts.len() {
+                            return;
+                        }
+                        if let Some(chunk) = parts.read(part, &mut memory).unwrap() {
+                            assert!(chunk.marks.is_some(), "the rules are kept");
+                            found
+                                .lock()
+                                .unwrap()
+                                .insert(chunk.byte_offset, chunk.bytes.to_vec());
+                            memory.recycle(chunk);
+                        }
+                    }
+                });
+            }
+        });
+        let found: Vec<u8> = found.into_inner().unwrap().into_values().flatten().collect();
+        assert!(found == bytes.as_bytes(), "parts of {part_bytes}");
     }
 }
 

@@ -126,7 +126,7 @@ impl ItemChunker {
     /// An item longer than `max_item` bytes ends the work with `limit.record`; the limit is never above 2 GiB.
     pub fn new(layout: Layout, members: &[&str], chunk_size: usize, max_item: usize) -> Self {
         ItemChunker {
-            feed: Feed::new(),
+            feed: Feed::at_line(1),
             splitter: Splitter::new(layout, members),
             chunk_size: chunk_size.clamp(1, MAX_CHUNK / 2),
             max_item: max_item.clamp(1, MAX_CHUNK / 2),
@@ -172,7 +172,8 @@ impl ItemChunker {
                 continue;
             }
             let (first_line, byte_offset) = (self.feed.line(), self.feed.byte_offset());
-            let bytes = self.feed.cut(cut, Some(b'\n'));
+            let n_lines = count_lines(&self.feed.bytes()[..cut], b'\n');
+            let bytes = self.feed.cut(cut, n_lines);
             if items.is_empty() {
                 self.feed.recycle(bytes);
                 continue;

@@ -13,7 +13,7 @@ use super::thrift::page_sizes;
 use crate::error::{Error, Result};
 use crate::ingest::archive::MAX_IN_MEMORY;
 use crate::ingest::guard::{MAX_EXPAND, expands_too_far};
-use crate::ingest::source::{Place, Source};
+use crate::ingest::source::{Place, ReadAt, Source};
 use crate::ingest::unpack::{Packing, unpack_error};
 
 /// Begins the decoder's message about a page that claims to expand too far.
@@ -101,7 +101,7 @@ impl ChunkReader for FileAt {
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
         Ok(Header {
-            bytes: BufReader::new(ReadAt {
+            bytes: BufReader::new(Reading {
                 file: self.file.clone(),
                 at: start,
                 count: self.count.clone(),
@@ -126,7 +126,7 @@ impl ChunkReader for FileAt {
             return Ok(bytes.slice(start..start + length));
         }
         let mut buffer = vec![0; length];
-        ReadAt {
+        Reading {
             file: self.file.clone(),
             at: start,
             count: self.count.clone(),
@@ -140,7 +140,7 @@ impl ChunkReader for FileAt {
 /// decoder also asks for a reader where a page's data stands, and then reads nothing with it.
 #[derive(Debug)]
 pub(super) struct Header {
-    bytes: BufReader<ReadAt>,
+    bytes: BufReader<Reading>,
     is_judged: bool,
 }
 
@@ -159,23 +159,20 @@ impl Read for Header {
 
 /// Reads on from a place without moving anyone else's.
 #[derive(Debug)]
-pub(super) struct ReadAt {
+pub(super) struct Reading {
     file: Content,
     at: u64,
     count: Option<Arc<AtomicU64>>,
 }
 
-impl Read for ReadAt {
+impl Read for Reading {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let n = match &self.file {
             Content::Memory(bytes) => {
                 let mut rest = bytes.get(self.at as usize..).unwrap_or_default();
                 rest.read(buf)?
             }
-            #[cfg(unix)]
-            Content::File(file) => std::os::unix::fs::FileExt::read_at(file.as_ref(), buf, self.at)?,
-            #[cfg(windows)]
-            Content::File(file) => std::os::windows::fs::FileExt::seek_read(file.as_ref(), buf, self.at)?,
+            Content::File(file) => file.read_at(buf, self.at)?,
         };
         self.at += n as u64;
         if let Some(count) = &self.count {
