@@ -439,7 +439,7 @@ impl Bill {
                 self.with_chunk(task, parts, |chunk| {
                     let columns = plan
                         .csv_columns
-                        .get_or_init(|| shape.columns(&plan.decode.columns()));
+                        .get_or_init(|| shape.columns(&plan.decode.columns(), &plan.decode.steady_columns()));
                     let decode = Decode::after(&plan.decode, Before::Texts(sets));
                     let (mut decoded, n_lines, n_blank) =
                         shape.visit(chunk, index, columns.clone(), decode)?;

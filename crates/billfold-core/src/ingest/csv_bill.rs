@@ -173,9 +173,10 @@ impl CsvShape {
         Columns::all(self.headers.len())
     }
 
-    /// The columns that a visitor reads; it may look at others, too, at a price.
-    pub(crate) fn columns(&self, wanted: &[usize]) -> Columns {
-        Columns::some(self.headers.len(), wanted)
+    /// The columns that a visitor reads; it may look at others, too, at a price. The fields of the `steady` ones are
+    /// likely of one length.
+    pub(crate) fn columns(&self, wanted: &[usize], steady: &[usize]) -> Columns {
+        Columns::some(self.headers.len(), wanted, steady)
     }
 
     /// Hands the cells of a chunk to a visitor; gives its outcome, and the lines and blank lines of the chunk.

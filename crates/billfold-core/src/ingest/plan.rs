@@ -214,6 +214,12 @@ impl DecodePlan {
         })
     }
 
+    /// Of the columns that are decoded, times and the currency: mostly as long in every row.
+    pub(crate) fn steady_columns(&self) -> Vec<usize> {
+        let others = [self.end, self.billing_start, self.currency];
+        others.into_iter().flatten().chain([self.start]).collect()
+    }
+
     /// The columns that are decoded, ascending, each once.
     pub(crate) fn columns(&self) -> Vec<usize> {
         let mut columns = vec![self.start];

@@ -4,34 +4,77 @@
 //! The loops are compiled once more for machines with AVX2, in `avx2`.
 
 use super::QUOTE;
+use super::columns::Places;
 use super::mask::{Block, Portable};
 use super::records::{Field, Records};
 use crate::money::POW10_SHORT;
 
+/// How a field is found between the ends that were kept of its record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Between {
+    /// Those of the fields before and behind.
+    Fields,
+    /// A border of the record is one of them.
+    Edge,
+    /// Its own end alone was kept.
+    End,
+}
+
+const FIELDS: u8 = Between::Fields as u8;
+const EDGE: u8 = Between::Edge as u8;
+const END: u8 = Between::End as u8;
+
 impl<'a> Records<'a> {
-    /// Where field `j` of every record stands, quotes included; None where not all records are known to be
-    /// regular, or its ends were not kept. `EDGE` is for the first and the last field.
-    #[inline]
-    fn spans<const EDGE: bool>(&self, j: usize) -> Option<impl Iterator<Item = Span>> {
+    /// How field `j` is found.
+    fn between(&self, j: usize) -> Between {
+        let places = self.columns.kept().and_then(|_| self.columns.places(j));
+        if j == 0 || j + 1 >= self.columns.n() {
+            Between::Edge
+        } else if places.is_some_and(|places| places.before.is_none()) {
+            Between::End
+        } else {
+            Between::Fields
+        }
+    }
+
+    /// Per record how many ends were kept, and where those around field `j` stand; None where not all records are
+    /// known to be regular, or its own was not kept.
+    fn kept_around(&self, j: usize) -> Option<(usize, Places)> {
         let n_columns = self.columns.n();
         if !self.even || j >= n_columns {
             return None;
         }
         let (n_kept, places) = match self.columns.kept() {
-            Some(kept) => (kept.len(), self.columns.places(j)),
-            None => (n_columns, Some((j.saturating_sub(1), j))),
+            Some(kept) => (kept.len(), self.columns.places(j)?),
+            None => {
+                let before = Some(j.saturating_sub(1));
+                (n_columns, Places { before, own: j })
+            }
         };
-        let (before, own) = places?;
-        if before >= n_kept || own >= n_kept {
+        (places.before.unwrap_or(0) < n_kept && places.own < n_kept).then_some((n_kept, places))
+    }
+
+    /// Where field `j` of every record stands, quotes included; None where not all records are known to be
+    /// regular, or its ends were not kept. `HOW` is what [`Records::between`] says.
+    #[inline]
+    fn spans<const HOW: u8>(&self, j: usize) -> Option<impl Iterator<Item = Span>> {
+        let (n_kept, Places { before, own }) = self.kept_around(j)?;
+        if HOW != END && before.is_none() {
             return None;
         }
+        let before = before.unwrap_or(0);
+        let n_columns = self.columns.n();
         let (is_first, may_have_cr) = (j == 0, j + 1 == n_columns && !self.dialect.cr_only);
         let bytes = self.bytes;
         let mut record_start = 0;
         Some(self.ends.chunks_exact(n_kept).map(move |ends| {
-            let mut start = (ends[before] as usize).wrapping_add(1);
             let mut end = ends[own] as usize;
-            if EDGE {
+            let mut start = if HOW == END {
+                self.start_before(end)
+            } else {
+                (ends[before] as usize).wrapping_add(1)
+            };
+            if HOW == EDGE {
                 if is_first {
                     start = record_start;
                 }
@@ -42,11 +85,6 @@ impl<'a> Records<'a> {
             }
             Span { start, end }
         }))
-    }
-
-    /// Whether field `j` is the first or the last of a record.
-    fn is_edge(&self, j: usize) -> bool {
-        j == 0 || j + 1 >= self.columns.n()
     }
 
     /// Field `j` of every record, if all records are known to be regular: `f` gets record, field, and the
@@ -68,29 +106,22 @@ impl<'a> Records<'a> {
                 f(r, field, rest);
             }
         };
-        if self.is_edge(j) {
-            let spans = self.spans::<true>(j).map(Iterator::enumerate);
-            spans
-                .map(|spans| spans.for_each(|(r, span)| each(r, span)))
-                .is_some()
-        } else {
-            let spans = self.spans::<false>(j).map(Iterator::enumerate);
-            spans
-                .map(|spans| spans.for_each(|(r, span)| each(r, span)))
-                .is_some()
-        }
+        let done = match self.between(j) {
+            Between::Fields => self.spans::<FIELDS>(j).map(|spans| each_of(spans, &mut each)),
+            Between::Edge => self.spans::<EDGE>(j).map(|spans| each_of(spans, &mut each)),
+            Between::End => self.spans::<END>(j).map(|spans| each_of(spans, &mut each)),
+        };
+        done.is_some()
     }
 
     /// Field `j` of every record, as long as each is a text of at most fifteen bytes and has no quotes; says whether
     /// all are. `f` gets the sixteen bytes from its first one on, the first in the lowest place, and the text.
     #[inline]
     pub fn each_short(&self, j: usize, f: impl FnMut(u128, &'a [u8])) -> bool {
-        if self.is_edge(j) {
-            self.spans::<true>(j)
-                .is_some_and(|spans| self.each_short_at(spans, f))
-        } else {
-            self.spans::<false>(j)
-                .is_some_and(|spans| self.each_short_at(spans, f))
+        match self.between(j) {
+            Between::Fields => (self.spans::<FIELDS>(j)).is_some_and(|spans| self.each_short_at(spans, f)),
+            Between::Edge => (self.spans::<EDGE>(j)).is_some_and(|spans| self.each_short_at(spans, f)),
+            Between::End => (self.spans::<END>(j)).is_some_and(|spans| self.each_short_at(spans, f)),
         }
     }
 
@@ -130,11 +161,30 @@ impl<'a> Records<'a> {
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
     pub(super) fn zulu_instants_of<B: Block>(&self, j: usize) -> Option<Vec<i64>> {
-        if self.is_edge(j) {
-            self.zulu_instants_at::<B>(self.spans::<true>(j)?)
-        } else {
-            self.zulu_instants_at::<B>(self.spans::<false>(j)?)
+        match self.between(j) {
+            Between::Fields => self.zulu_instants_at::<B>(self.spans::<FIELDS>(j)?),
+            Between::Edge => self.zulu_instants_at::<B>(self.spans::<EDGE>(j)?),
+            Between::End => self.zulu_instants_before::<B>(j),
         }
+    }
+
+    /// The same by the ends of the fields: behind a delimiter, a time that has no quotes is a field whole.
+    #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
+    #[inline(always)]
+    fn zulu_instants_before<B: Block>(&self, j: usize) -> Option<Vec<i64>> {
+        let (n_kept, Places { own, .. }) = self.kept_around(j)?;
+        let delimiter = self.dialect.delimiter;
+        let mut instants = vec![0; self.len()];
+        for (ends, instant) in self.ends.chunks_exact(n_kept).zip(&mut instants) {
+            let end = ends[own] as usize;
+            let text = self.bytes.get(end.wrapping_sub(21)..end)?;
+            let (before, text) = text.first_chunk::<21>()?.split_first_chunk::<1>()?;
+            if before[0] != delimiter {
+                return None;
+            }
+            *instant = B::zulu(text.first_chunk::<20>()?)?;
+        }
+        Some(instants)
     }
 
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
@@ -164,10 +214,10 @@ impl<'a> Records<'a> {
     #[expect(clippy::inline_always, reason = "compiled once per kind of machine")]
     #[inline(always)]
     pub(super) fn short_amounts_of<B: Block>(&self, j: usize) -> Option<(Vec<i128>, u8)> {
-        if self.is_edge(j) {
-            self.short_amounts_at::<B>(self.spans::<true>(j)?)
-        } else {
-            self.short_amounts_at::<B>(self.spans::<false>(j)?)
+        match self.between(j) {
+            Between::Fields => self.short_amounts_at::<B>(self.spans::<FIELDS>(j)?),
+            Between::Edge => self.short_amounts_at::<B>(self.spans::<EDGE>(j)?),
+            Between::End => self.short_amounts_at::<B>(self.spans::<END>(j)?),
         }
     }
 
@@ -204,11 +254,45 @@ impl<'a> Records<'a> {
 
     /// The text of field `j`, where every record has the same one there, of at most sixteen bytes.
     pub fn same_text(&self, j: usize) -> Option<&'a [u8]> {
-        if self.is_edge(j) {
-            self.same_text_at(self.spans::<true>(j)?)
-        } else {
-            self.same_text_at(self.spans::<false>(j)?)
+        match self.between(j) {
+            Between::Fields => self.same_text_at(self.spans::<FIELDS>(j)?),
+            Between::Edge => self.same_text_at(self.spans::<EDGE>(j)?),
+            Between::End => {
+                let mut spans = self.spans::<END>(j)?;
+                let Span { start, end } = spans.next()?;
+                match self.bytes.get(start.wrapping_sub(1)..end) {
+                    Some(text) if text.len() <= 8 && !text.contains(&QUOTE) => {
+                        self.all_end_with(j, text).then(|| &text[1..])
+                    }
+                    _ => self.same_text_at(self.spans::<END>(j)?),
+                }
+            }
         }
+    }
+
+    /// Whether field `j` of every record ends with this text of at most eight bytes.
+    fn all_end_with(&self, j: usize, text: &[u8]) -> bool {
+        let (Some((n_kept, Places { own, .. })), Some(padded)) = (self.kept_around(j), padded(text)) else {
+            return false;
+        };
+        // The text as the highest bytes of a word.
+        let n_free = 64 - 8 * text.len() as u32;
+        let word = (u128::from_le_bytes(padded) as u64)
+            .checked_shl(n_free)
+            .unwrap_or(0);
+        self.ends.chunks_exact(n_kept).all(|ends| {
+            let end = ends[own] as usize;
+            let found = self.bytes.get(end.wrapping_sub(8)..end);
+            match found.and_then(|found| found.first_chunk::<8>()) {
+                Some(found) => {
+                    (u64::from_le_bytes(*found) ^ word)
+                        .checked_shr(n_free)
+                        .unwrap_or(0)
+                        == 0
+                }
+                None => self.bytes[..end].ends_with(text),
+            }
+        })
     }
 
     #[inline]
@@ -238,6 +322,11 @@ impl<'a> Records<'a> {
             })
             .then_some(text)
     }
+}
+
+#[inline]
+fn each_of(spans: impl Iterator<Item = Span>, each: &mut impl FnMut(usize, Span)) {
+    spans.enumerate().for_each(|(r, span)| each(r, span));
 }
 
 /// Where a field stands, quotes included.

@@ -3,7 +3,8 @@
 /// The columns of a file that will be read.
 ///
 /// A record of 190 fields has 190 ends; a question reads eight of the fields. The index of a regular chunk
-/// then keeps the ends on both sides of those, and the end of the record.
+/// then keeps the ends on both sides of those, and the end of the record. Of fields that are likely as long in every
+/// record, such as times, it keeps the end alone, unless it has the other one anyway.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
     /// Columns of the file.
@@ -13,8 +14,16 @@ pub struct Columns {
     /// Per field of so many records that they have 64 fields, which of the 64 field ends from its own on are kept,
     /// the lowest bit for its own.
     ahead: Vec<u64>,
-    /// Per column, the places in `kept` of the end before it (its own for the first column) and of its own.
-    places: Vec<Option<(u32, u32)>>,
+    /// Per column whose end is kept, where.
+    places: Vec<Option<Places>>,
+}
+
+/// Where the ends around a field stand among those kept of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places {
+    /// That of the field before it, its own for the first field; None where that one is not kept.
+    pub(super) before: Option<usize>,
+    pub(super) own: usize,
 }
 
 impl Columns {
@@ -26,12 +35,20 @@ impl Columns {
         }
     }
 
-    /// Some of the `n` columns of a file. Where that spares little it is as good as all of them.
-    pub fn some(n: usize, wanted: &[usize]) -> Self {
+    /// Some of the `n` columns of a file; `steady` are those of them whose fields are likely of one length. Where that
+    /// spares little it is as good as all of them.
+    pub fn some(n: usize, wanted: &[usize], steady: &[usize]) -> Self {
+        // The first and the last field have a border of the record for a neighbour.
+        let is_by_end = |column: usize| column > 0 && column + 1 < n && steady.contains(&column);
         let mut kept: Vec<u32> = wanted
             .iter()
             .filter(|column| **column < n)
-            .flat_map(|column| [column.checked_sub(1), Some(*column)])
+            .flat_map(|column| {
+                [
+                    column.checked_sub(1).filter(|_| !is_by_end(*column)),
+                    Some(*column),
+                ]
+            })
             .flatten()
             .chain(n.checked_sub(1))
             .map(|field| field as u32)
@@ -52,11 +69,12 @@ impl Columns {
                 bits.fold(0, |mask, i| mask | 1_u64 << i)
             })
             .collect();
-        let place = |field: usize| kept.binary_search(&(field as u32)).ok().map(|place| place as u32);
+        let place = |field: usize| kept.binary_search(&(field as u32)).ok();
         let places = (0..n)
             .map(|column| {
                 let own = place(column)?;
-                Some((if column == 0 { own } else { place(column - 1)? }, own))
+                let before = if column == 0 { Some(own) } else { place(column - 1) };
+                Some(Places { before, own })
             })
             .collect();
         Columns {
@@ -83,10 +101,9 @@ impl Columns {
         &self.ahead
     }
 
-    /// Where the ends before and behind a column stand among those kept of a record; None where one does not.
+    /// Where the ends around a column stand among those kept of a record; None where its own is not.
     #[inline]
-    pub(super) fn places(&self, column: usize) -> Option<(usize, usize)> {
-        let (before, own) = (*self.places.get(column)?)?;
-        Some((before as usize, own as usize))
+    pub(super) fn places(&self, column: usize) -> Option<Places> {
+        *self.places.get(column)?
     }
 }

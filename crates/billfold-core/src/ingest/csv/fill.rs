@@ -2,6 +2,8 @@
 //!
 //! A hot loop of CSV reading: set bits become offsets.
 
+use std::borrow::Cow;
+
 use super::Dialect;
 use super::marks::Marks;
 use super::mask::{BLOCK, Block, Portable};
@@ -118,12 +120,10 @@ impl<'a> Fill<'a> {
     #[inline(always)]
     pub(super) fn all_ends_of<B: Block>(&mut self, marks: &Marks) {
         let mut ends = Offsets::new(&mut self.index.ends);
-        let mut base = 0;
         for bits in &marks.ends {
-            ends.push::<4>(base, *bits);
-            base = base.wrapping_add(BLOCK as u32);
+            ends.push_block::<4>(*bits);
         }
-        self.n_ends = ends.n_pushed();
+        self.n_ends = ends.n_pushed;
     }
 
     /// Takes the offsets of the field ends that the columns ask for, where every record is regular; `n` there are.
@@ -139,7 +139,7 @@ impl<'a> Fill<'a> {
     #[inline(always)]
     pub(super) fn some_ends_of<B: Block>(&mut self, marks: &Marks, n: usize) {
         // Few blocks should have more ends than are stored without a branch.
-        if n > 2 * marks.ends.len() {
+        if 2 * n > 5 * marks.ends.len() {
             self.some_ends_by::<B, 3>(marks);
         } else {
             self.some_ends_by::<B, 2>(marks);
@@ -151,19 +151,16 @@ impl<'a> Fill<'a> {
     fn some_ends_by<B: Block, const N: usize>(&mut self, marks: &Marks) {
         let ahead = self.index.columns.ahead();
         let mut ends = Offsets::new(&mut self.index.ends);
-        let mut base = 0;
         // The field that the next block begins in.
         let mut field = 0;
         for bits in &marks.ends {
             let Some(picks) = ahead.get(field) else { break };
-            ends.push::<N>(base, B::pick(*picks, *bits));
-            base = base.wrapping_add(BLOCK as u32);
+            ends.push_block::<N>(B::pick(*picks, *bits));
             // Without a branch: where records end is not to be foreseen.
             let next = field.wrapping_add(bits.count_ones() as usize);
-            let wrapped = next.wrapping_sub(ahead.len());
-            field = if next < ahead.len() { next } else { wrapped };
+            field = next.min(next.wrapping_sub(ahead.len()));
         }
-        self.n_ends = ends.n_pushed();
+        self.n_ends = ends.n_pushed;
     }
 
     /// Makes a record of every `n_kept` ends, if that is what the lines of the chunk say too.
@@ -278,11 +275,27 @@ impl<'a> Fill<'a> {
         line.iter().all(|byte| matches!(byte, b' ' | b'\t'))
     }
 
-    pub(super) fn finish(self, ascii: bool) -> Records<'a> {
+    pub(super) fn finish(self, ascii: bool, marks: Option<Cow<'a, Marks>>) -> Records<'a> {
+        let given: &'a [u64] = match marks {
+            Some(Cow::Borrowed(marks)) => &marks.ends,
+            Some(Cow::Owned(marks)) => {
+                self.index.marks = marks;
+                &[]
+            }
+            None => {
+                self.index.marks.clear();
+                &[]
+            }
+        };
         let index: &'a RecordIndex = self.index;
         Records {
             bytes: self.bytes,
             ends: &index.ends[..self.n_ends],
+            marks: if given.is_empty() {
+                &index.marks.ends
+            } else {
+                given
+            },
             entries: &index.entries,
             faults: &index.faults,
             dialect: self.dialect,
@@ -298,60 +311,59 @@ impl<'a> Fill<'a> {
 
 /// Field ends on their way into a vector that is never shortened, so that its memory is written only once.
 struct Offsets<'a> {
-    len: usize,
-    /// Behind those that were pushed.
-    room: &'a mut [u32],
+    slots: &'a mut [u32],
+    n_pushed: usize,
+    /// Where the next block begins, twice.
+    bases: u64,
 }
 
 impl<'a> Offsets<'a> {
-    fn new(room: &'a mut [u32]) -> Self {
+    fn new(slots: &'a mut [u32]) -> Self {
         Offsets {
-            len: room.len(),
-            room,
+            slots,
+            n_pushed: 0,
+            bases: 0,
         }
     }
 
-    fn n_pushed(&self) -> usize {
-        self.len - self.room.len()
-    }
-
-    /// Appends the offsets of the set bits of the block at `base`, `N` pairs of them without a branch. Where there
-    /// is no room for a whole block nothing is appended.
+    /// Appends the offsets of the set bits of the next block, `N` pairs of them without a branch. Where there is no
+    /// room for a whole block they are counted and not kept.
     #[expect(
         clippy::inline_always,
         reason = "out of line, the state of the loop goes through memory"
     )]
     #[inline(always)]
-    fn push<const N: usize>(&mut self, base: u32, mut bits: u64) {
-        let n = bits.count_ones() as usize;
-        let bases = u64::from(base) << 32 | u64::from(base);
-        let room = std::mem::take(&mut self.room);
-        if let Some(slots) = room.first_chunk_mut::<BLOCK>() {
-            let (pairs, _) = slots.as_chunks_mut::<2>();
-            let (first, more) = pairs.split_at_mut(N);
-            // Two at once, or they are gathered into a vector, which costs twice as much.
-            let mut put = |pair: &mut [u32; 2]| {
-                let low = u64::from(bits.trailing_zeros());
-                bits &= bits.wrapping_sub(1);
-                let high = u64::from(bits.trailing_zeros());
-                bits &= bits.wrapping_sub(1);
-                let offsets = (high << 32 | low).wrapping_add(bases);
-                *pair = [offsets as u32, (offsets >> 32) as u32];
-                bits != 0
-            };
-            let mut is_more = false;
-            for pair in first {
-                is_more = put(pair);
-            }
-            if is_more {
-                for pair in more {
-                    if !put(pair) {
-                        break;
-                    }
+    fn push_block<const N: usize>(&mut self, mut bits: u64) {
+        let (from, bases) = (self.n_pushed, self.bases);
+        self.n_pushed = from.wrapping_add(bits.count_ones() as usize);
+        self.bases = bases.wrapping_add((BLOCK as u64) << 32 | BLOCK as u64);
+        let room = self.slots.get_mut(from..from.wrapping_add(BLOCK));
+        let Some(slots) = room.and_then(|room| room.first_chunk_mut::<BLOCK>()) else {
+            return;
+        };
+        let (pairs, _) = slots.as_chunks_mut::<2>();
+        let (first, more) = pairs.split_at_mut(N);
+        // Two at once, or they are gathered into a vector, which costs twice as much.
+        let mut put = |pair: &mut [u32; 2]| {
+            let low = u64::from(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+            let high = u64::from(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+            let offsets = (high << 32 | low).wrapping_add(bases);
+            *pair = [offsets as u32, (offsets >> 32) as u32];
+            bits != 0
+        };
+        let mut is_more = false;
+        for pair in first {
+            is_more = put(pair);
+        }
+        if is_more {
+            for pair in more {
+                if !put(pair) {
+                    break;
                 }
             }
         }
-        self.room = room.get_mut(n..).unwrap_or_default();
     }
 }
 

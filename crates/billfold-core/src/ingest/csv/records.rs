@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::chunker::Chunk;
-use super::columns::Columns;
+use super::columns::{Columns, Places};
 use super::fill::Fill;
 use super::marks::Marks;
+use super::mask::{BLOCK, below};
 use super::{Dialect, Malformed, QUOTE};
 use crate::error::{Error, Result};
 use crate::ingest::feed::{MAX_CHUNK, count_lines};
@@ -24,6 +25,8 @@ pub struct RecordIndex {
     /// The first fault of each malformed record, in order.
     pub(super) faults: Vec<Fault>,
     pub(super) columns: Columns,
+    /// The marks of bytes that came without any.
+    pub(super) marks: Marks,
 }
 
 /// One record.
@@ -51,6 +54,8 @@ pub(super) struct Fault {
 pub struct Records<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) ends: &'a [u32],
+    /// All field ends, a bit a byte; none where a quoting rule is broken.
+    pub(super) marks: &'a [u64],
     pub(super) entries: &'a [Entry],
     pub(super) faults: &'a [Fault],
     pub(super) dialect: Dialect,
@@ -181,7 +186,7 @@ impl RecordIndex {
             ));
         }
         let marks = Marks::default().of(bytes, dialect);
-        Ok(self.fill(bytes, dialect, columns, marks.as_ref()))
+        Ok(self.fill(bytes, dialect, columns, marks.map(Cow::Owned)))
     }
 
     /// The same for a chunk, which brings its marks.
@@ -191,7 +196,8 @@ impl RecordIndex {
         dialect: Dialect,
         columns: Columns,
     ) -> Records<'a> {
-        self.fill(&chunk.bytes, dialect, columns, chunk.marks.as_ref())
+        let marks = chunk.marks.as_ref().map(Cow::Borrowed);
+        self.fill(&chunk.bytes, dialect, columns, marks)
     }
 
     fn fill<'a>(
@@ -199,16 +205,16 @@ impl RecordIndex {
         bytes: &'a [u8],
         dialect: Dialect,
         columns: Columns,
-        marks: Option<&Marks>,
+        marks: Option<Cow<'a, Marks>>,
     ) -> Records<'a> {
         self.columns = columns;
         let mut fill = Fill::new(self, bytes, dialect);
-        let ascii = match marks {
+        let ascii = match &marks {
             Some(marks) => fill.by_marks(marks),
             // A broken rule may change what all that follows means: then all is done by the letter.
             None => fill.by_letter(),
         };
-        fill.finish(ascii)
+        fill.finish(ascii, marks)
     }
 
     /// The same through the scalar rules alone, to test one way against the other.
@@ -222,7 +228,7 @@ impl RecordIndex {
         self.columns = Columns::all(n_columns);
         let mut fill = Fill::new(self, bytes, dialect);
         let ascii = fill.by_letter();
-        fill.finish(ascii)
+        fill.finish(ascii, None)
     }
 }
 
@@ -314,8 +320,9 @@ impl<'a> Records<'a> {
         let range = if !self.keeps_some() {
             let slot = first + j;
             start(slot.wrapping_sub(1))..self.ends[slot] as usize
-        } else if let Some((before, own)) = self.columns.places(j) {
-            start(first + before)..self.ends[first + own] as usize
+        } else if let Some(Places { before, own }) = self.columns.places(j) {
+            let end = self.ends[first + own] as usize;
+            before.map_or_else(|| self.start_before(end), |before| start(first + before))..end
         } else {
             self.walk_to(entry, j)
         };
@@ -399,6 +406,32 @@ impl<'a> Records<'a> {
             _ => entry.n_fields as usize,
         };
         self.ends[entry.first as usize + n_kept - 1] as usize
+    }
+
+    /// Where the field begins that ends at `end`, by the marks.
+    #[inline]
+    pub(super) fn start_before(&self, end: usize) -> usize {
+        let (word, place) = (end / BLOCK, end % BLOCK);
+        // In front of the first byte stands the end of something, too.
+        let before = word.checked_sub(1).map_or(1 << 63, |word| self.marks[word]);
+        let here = self.marks[word];
+        // The 64 places before the end, the highest bit for the last of them.
+        let near = here << (BLOCK - 1 - place) << 1 | before >> place;
+        if near == 0 {
+            return self.start_far_before(end - BLOCK);
+        }
+        end - near.leading_zeros() as usize
+    }
+
+    #[cold]
+    fn start_far_before(&self, end: usize) -> usize {
+        let (word, place) = (end / BLOCK, end % BLOCK);
+        let words = self.marks[..word].iter().enumerate().rev();
+        let last = (self.marks[word] & below(place), word);
+        let mut words = std::iter::once(last).chain(words.map(|(word, bits)| (*bits, word)));
+        words.find(|(bits, _)| *bits != 0).map_or(0, |(bits, word)| {
+            word * BLOCK + BLOCK - bits.leading_zeros() as usize
+        })
     }
 
     /// The bytes of field `j` of a well-formed record whose ends were not kept.
