@@ -347,7 +347,7 @@ impl Bill {
                 }
                 unpacker = head.unpack_ahead();
                 let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_tags);
-                if self.is_read_at_places(&head) {
+                if self.is_read_at_places(&head, chunk_bytes) {
                     let count = &self.options.bytes_read;
                     StreamKind::Parts(Arc::new(again.parts(&self.source, &head, chunk_bytes, count)?))
                 } else {
@@ -377,8 +377,11 @@ impl Bill {
         })
     }
 
-    /// Whether a file of text lies on disk as it is read, so that many can read it at once.
-    fn is_read_at_places(&self, head: &TextHead) -> bool {
+    /// Whether a file of text lies on disk as it is read, so that many can read it at once, and is more than a chunk.
+    fn is_read_at_places(&self, head: &TextHead, chunk_bytes: usize) -> bool {
+        if head.whole && head.sample.len() <= chunk_bytes {
+            return false;
+        }
         let is_plain = head.packing == Packing::Plain && head.transcoded.is_none();
         let is_file = matches!(self.source.place, Place::Path(_));
         // Files that the system makes up as they are read have no length.
