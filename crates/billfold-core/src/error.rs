@@ -302,25 +302,32 @@ pub struct Printable<'a>(pub &'a str);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
+        // In runs: each piece may be a call of the system.
+        let mut n_shown = 0;
+        for (at, c) in self.0.char_indices().filter(|(_, c)| is_hidden(*c)) {
+            f.write_str(&self.0[n_shown..at])?;
             match c {
                 '\n' => f.write_str("\\n")?,
                 '\r' => f.write_str("\\r")?,
                 '\t' => f.write_str("\\t")?,
-                c if c.is_control() && (c as u32) < 0x100 => write!(f, "\\x{:02x}", c as u32)?,
-                '\u{061c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{2029}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{2069}'
-                | '\u{feff}' => {
-                    write!(f, "\\u{{{:04x}}}", c as u32)?;
-                }
-                c => write!(f, "{c}")?,
+                c if c.is_control() => write!(f, "\\x{:02x}", c as u32)?,
+                c => write!(f, "\\u{{{:04x}}}", c as u32)?,
             }
+            n_shown = at + c.len_utf8();
         }
-        Ok(())
+        f.write_str(&self.0[n_shown..])
     }
+}
+
+/// Whether a character moves, hides or turns what stands around it.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{2029}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}')
 }
 
 #[cfg(test)]
