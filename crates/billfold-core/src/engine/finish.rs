@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::answer::{Answer, KeyColumn};
-use super::gather::{Gathered, Range, gather};
+use super::gather::{Gathered, MANY_GROUPS, Range, gather};
 use super::pairs::Pairs;
 use super::plan::Plan;
 use super::spill::{self, StoredAnswer};
@@ -71,9 +71,14 @@ impl Sums {
         let plan = Arc::clone(&first.plan);
         let query = &plan.query;
         let tallies = Tallies::of(&states)?;
-        states.iter_mut().for_each(Sums::forget_lookups);
+        let n_groups: usize = states.iter().map(Sums::n_groups).sum();
+        if n_groups < MANY_GROUPS {
+            states.iter_mut().for_each(Sums::forget_lookups);
+        } else {
+            states.par_iter_mut().for_each(Sums::forget_lookups);
+        }
         let gathered = gather(&states);
-        let mut table = Table::with_capacity(plan.dimensions.len(), states.iter().map(Sums::n_groups).sum());
+        let mut table = Table::with_capacity(plan.dimensions.len(), n_groups);
         gathered.each_range(&plan, &states, |range| table.push(&range))?;
         let name = |at: &(u32, u32), d: usize| {
             let (worker, code) = (at.0 as usize, at.1);
@@ -83,14 +88,25 @@ impl Sums {
             .names
             .iter()
             .enumerate()
-            .map(|(d, names)| names.iter().map(|at| name(at, d)).collect())
+            .map(|(d, names)| {
+                if names.len() < MANY_GROUPS {
+                    names.iter().map(|at| name(at, d)).collect()
+                } else {
+                    names.par_iter().map(|at| name(at, d)).collect()
+                }
+            })
             .collect();
         let Gathered {
             mut ordinals,
             currencies,
             ..
         } = gathered;
-        drop(states);
+        if n_groups < MANY_GROUPS {
+            drop(states);
+        } else {
+            // To give back much memory takes a while, and another core has time.
+            rayon::spawn(|| drop(states));
+        }
         let groups = totals_by(&currencies, &table)?;
         let used = tallies.used_beside(&groups, plan.groups_overlap())?;
 

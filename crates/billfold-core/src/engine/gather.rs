@@ -24,9 +24,9 @@ const KEY_BITS: u32 = u64::BITS;
 const WORD_BITS: u32 = u64::BITS.trailing_zeros();
 
 /// Groups from which on the cores work together; less is done before they have been woken.
-const MANY_GROUPS: usize = 1 << 14;
-/// Ranges that are worked on together.
-const RANGES_AT_ONCE: usize = 1 << 6;
+pub(super) const MANY_GROUPS: usize = 1 << 14;
+/// Ranges that are worked on together, while as many are handed out.
+const RANGES_AT_ONCE: usize = 1 << 5;
 
 /// Groups of several workers, about to be put in the order of their keys.
 #[derive(Debug, Default)]
@@ -529,18 +529,26 @@ impl Gathered {
         mut each: impl FnMut(Range) -> Result<()>,
     ) -> Result<()> {
         let all: Vec<usize> = (0..self.n_ranges).collect();
-        for some in all.chunks(RANGES_AT_ONCE) {
-            let one = |range: &usize| {
-                add_up(states, self, *range).map_err(|key| self.overflow_at(plan, states, key))
-            };
-            if let [range] = some {
-                each(one(range)?)?;
-                continue;
+        let one =
+            |range: &usize| add_up(states, self, *range).map_err(|key| self.overflow_at(plan, states, key));
+        let make = |some: &[usize]| -> Result<Vec<Range>> {
+            match some {
+                [range] => Ok(vec![one(range)?]),
+                _ => some.par_iter().map(one).collect(),
             }
-            let done: Vec<Range> = some.par_iter().map(one).collect::<Result<_>>()?;
-            done.into_iter().try_for_each(&mut each)?;
+        };
+        let mut steps = all.chunks(RANGES_AT_ONCE);
+        let mut ready = steps.next().map_or_else(|| Ok(Vec::new()), make)?;
+        for some in steps {
+            let mut coming = Ok(Vec::new());
+            // What is ready is handed out here, while the pool makes what comes.
+            rayon::in_place_scope(|scope| {
+                scope.spawn(|_| coming = make(some));
+                ready.into_iter().try_for_each(&mut each)
+            })?;
+            ready = coming?;
         }
-        Ok(())
+        ready.into_iter().try_for_each(&mut each)
     }
 
     /// The name at a rank among the names of a dimension.
