@@ -84,13 +84,13 @@ impl<'a> Fill<'a> {
             self.make_room(n_ends);
             self.some_ends(marks, n_ends);
             self.n_kept = kept;
-            self.even = self.n_ends == n_ends && self.records_by_count(n_records);
+            self.even = self.n_ends == n_ends && self.are_records();
             self.n_kept = if self.even { kept } else { self.n_columns };
         }
         if !self.even {
             self.make_room(n_fields);
             self.all_ends(marks);
-            self.even = may_be_even && self.records_by_count(n_records);
+            self.even = may_be_even && self.are_records();
             if !self.even {
                 self.records_by_line_end();
             }
@@ -163,34 +163,17 @@ impl<'a> Fill<'a> {
         self.n_ends = ends.n_pushed;
     }
 
-    /// Makes a record of every `n_kept` ends, if that is what the lines of the chunk say too.
+    /// Whether every `n_kept` ends are a record.
     ///
     /// The chunk has at most `n_records` line ends outside quotes, and as many fields as so many records should
     /// have. When each of these records ends at a line end, then no line end is left for elsewhere: every record
     /// is regular, and none is blank.
-    fn records_by_count(&mut self, n_records: usize) -> bool {
-        let (bytes, n_columns, n_kept) = (self.bytes, self.n_columns, self.n_kept);
+    fn are_records(&self) -> bool {
+        let (bytes, n_kept) = (self.bytes, self.n_kept);
         let newline = self.dialect.newline();
         let ends = &self.index.ends[..self.n_ends];
-        let entries = &mut self.index.entries;
-        entries.reserve(n_records);
-        let (mut start, mut first) = (0, 0);
-        for record in ends.chunks_exact(n_kept) {
-            let end = record[n_kept - 1];
-            if bytes[end as usize] != newline {
-                entries.clear();
-                return false;
-            }
-            entries.push(Entry {
-                start,
-                first,
-                n_fields: n_columns as u32,
-                flags: 0,
-            });
-            start = end.wrapping_add(1);
-            first = first.wrapping_add(n_kept as u32);
-        }
-        true
+        ends.chunks_exact(n_kept)
+            .all(|record| bytes[record[n_kept - 1] as usize] == newline)
     }
 
     /// Makes records by looking at every field end whether it is a line end.
@@ -297,6 +280,11 @@ impl<'a> Fill<'a> {
                 given
             },
             entries: &index.entries,
+            len: if self.even {
+                self.n_ends / self.n_kept
+            } else {
+                index.entries.len()
+            },
             faults: &index.faults,
             dialect: self.dialect,
             columns: &index.columns,

@@ -56,7 +56,9 @@ pub struct Records<'a> {
     pub(super) ends: &'a [u32],
     /// All field ends, a bit a byte; none where a quoting rule is broken.
     pub(super) marks: &'a [u64],
+    /// None where every record is regular: then they follow from the ends.
     pub(super) entries: &'a [Entry],
+    pub(super) len: usize,
     pub(super) faults: &'a [Fault],
     pub(super) dialect: Dialect,
     pub(super) columns: &'a Columns,
@@ -235,12 +237,12 @@ impl RecordIndex {
 impl<'a> Records<'a> {
     /// Records in the chunk, malformed ones among them, blank lines not.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Whether the chunk has no record.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// Physical line ends in the chunk, those inside quotes with them.
@@ -270,7 +272,7 @@ impl<'a> Records<'a> {
     /// Record `r`, from 0. Panics when there is none.
     #[inline]
     pub fn record(&self, r: usize) -> RecordRef {
-        let entry = self.entries[r];
+        let entry = self.entry(r);
         RecordRef {
             start: entry.start as usize,
             end: self.text_end(entry),
@@ -282,7 +284,7 @@ impl<'a> Records<'a> {
     /// Whether the fields of record `r` can be trusted.
     #[inline]
     pub fn status(&self, r: usize) -> RecordStatus {
-        let entry = self.entries[r];
+        let entry = self.entry(r);
         if entry.flags & MALFORMED != 0
             && let Ok(at) = self
                 .faults
@@ -309,7 +311,7 @@ impl<'a> Records<'a> {
     /// When the record has no such field; a regular record has one for every column.
     #[inline]
     pub fn field(&self, r: usize, j: usize) -> Field<'a> {
-        let entry = &self.entries[r];
+        let entry = self.entry(r);
         let n_fields = entry.n_fields as usize;
         assert!(j < n_fields, "record {r} has {n_fields} fields");
         let start = |before: usize| match j {
@@ -324,10 +326,10 @@ impl<'a> Records<'a> {
             let end = self.ends[first + own] as usize;
             before.map_or_else(|| self.start_before(end), |before| start(first + before))..end
         } else {
-            self.walk_to(entry, j)
+            self.walk_to(&entry, j)
         };
         let raw = if j + 1 == n_fields {
-            &self.bytes[range.start..self.text_end(*entry)]
+            &self.bytes[range.start..self.text_end(entry)]
         } else {
             &self.bytes[range]
         };
@@ -337,25 +339,25 @@ impl<'a> Records<'a> {
     /// Field `j` of record `r`; None where the record has no such field.
     #[inline]
     pub fn get_field(&self, r: usize, j: usize) -> Option<Field<'a>> {
-        (j < self.entries[r].n_fields as usize).then(|| self.field(r, j))
+        (j < self.entry(r).n_fields as usize).then(|| self.field(r, j))
     }
 
     /// The bytes of record `r` as they stand, without its line end.
     pub fn text(&self, r: usize) -> &'a [u8] {
-        let entry = self.entries[r];
+        let entry = self.entry(r);
         &self.bytes[entry.start as usize..self.text_end(entry)]
     }
 
     /// Whether some record may be longer than so many bytes; a blank line before it counts.
     pub fn may_be_longer(&self, n_bytes: usize) -> bool {
-        let starts = self.entries.iter().map(|entry| entry.start as usize);
+        let starts = (0..self.len()).map(|r| self.entry(r).start as usize);
         let mut ends = starts.clone().skip(1).chain([self.bytes.len()]);
         self.bytes.len() > n_bytes && starts.zip(&mut ends).any(|(start, end)| end - start > n_bytes)
     }
 
     /// The bytes of record `r` with its line end. These and the blank lines make up the whole chunk.
     pub fn span(&self, r: usize) -> Range<usize> {
-        let entry = self.entries[r];
+        let entry = self.entry(r);
         let end = self.last_end(entry);
         entry.start as usize..(end + 1).min(self.bytes.len())
     }
@@ -378,7 +380,7 @@ impl<'a> Records<'a> {
         }
         let bad = |r| {
             let error = std::str::from_utf8(self.text(r)).err()?;
-            Some((r, self.entries[r].start as usize + error.valid_up_to()))
+            Some((r, self.entry(r).start as usize + error.valid_up_to()))
         };
         (0..self.len()).filter_map(bad).collect()
     }
@@ -391,6 +393,26 @@ impl<'a> Records<'a> {
     /// Whether all bytes are ASCII.
     pub fn is_ascii(&self) -> bool {
         self.ascii
+    }
+
+    /// Record `r`. Panics where there is none.
+    #[inline]
+    fn entry(&self, r: usize) -> Entry {
+        if !self.even {
+            return self.entries[r];
+        }
+        assert!(r < self.len, "record {r} of {}", self.len);
+        let first = r * self.columns.kept().map_or(self.columns.n(), <[u32]>::len);
+        let start = match first.checked_sub(1) {
+            Some(last) => self.ends[last] + 1,
+            None => 0,
+        };
+        Entry {
+            start,
+            first: first as u32,
+            n_fields: self.columns.n() as u32,
+            flags: 0,
+        }
     }
 
     #[inline]
