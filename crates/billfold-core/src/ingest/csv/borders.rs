@@ -88,11 +88,6 @@ impl Borders {
         sound && !(at_end && self.is_inside)
     }
 
-    /// Whether no quoting rule was broken yet.
-    pub(super) fn keeps_rules(&self) -> bool {
-        self.by_letter.is_none()
-    }
-
     /// Offset after the first line end outside quotes that stands where [`Borders::begin`] says; 0 is none.
     pub(super) fn first_border(&self, bytes: &[u8]) -> usize {
         match &self.by_letter {

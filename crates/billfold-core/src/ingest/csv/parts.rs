@@ -195,10 +195,10 @@ impl Parts {
                 0 => feed.at_end().then_some(bytes.len()),
                 border => Some(border),
             };
-            if !is_sure && (found.is_none() || !borders.keeps_rules()) {
+            let len = found.unwrap_or(bytes.len());
+            if !is_sure && (found.is_none() || len > self.max_record) {
                 return Ok(None);
             }
-            let len = found.unwrap_or(bytes.len());
             if len > self.max_record {
                 // None but the last one can be so long.
                 let last = borders.border_before(bytes);
