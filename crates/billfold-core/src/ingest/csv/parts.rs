@@ -4,7 +4,7 @@
 //! record shows only in what stands before it. So whoever has read a part takes its first line end for one, and marks
 //! the fields from there on, while others do so elsewhere. Then, in the order of the parts, each hears where the
 //! records of the part before it ended. Mostly that is where it began; if not, it marks its part once more.
-//! So no record is read twice, none is left out, and nobody waits longer than it takes to compare two offsets.
+//! So no record is left out or belongs to two parts, and nobody waits but for the marks of the part before.
 
 use std::io::{self, Read};
 use std::ops::Range;
