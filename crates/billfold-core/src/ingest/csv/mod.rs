@@ -9,7 +9,7 @@
 //! - After the closing quote only a delimiter, a record end or the end of the file may follow; a quote
 //!   inside an unquoted field, and an end of file inside quotes, are faults of that record alone.
 //!
-//! [`Parts`] reads a file in parts, which many do at once, and [`Chunker`] cuts a stream, one chunk after the other;
+//! `Parts` reads a file in parts, which many do at once, and [`Chunker`] cuts a stream, one chunk after the other;
 //! both mark where fields end. [`RecordIndex`] finds the records and fields of one chunk.
 
 mod at_once;
