@@ -350,9 +350,26 @@ impl<'a> Records<'a> {
 
     /// Whether some record may be longer than so many bytes; a blank line before it counts.
     pub fn may_be_longer(&self, n_bytes: usize) -> bool {
-        let starts = (0..self.len()).map(|r| self.entry(r).start as usize);
-        let mut ends = starts.clone().skip(1).chain([self.bytes.len()]);
-        self.bytes.len() > n_bytes && starts.zip(&mut ends).any(|(start, end)| end - start > n_bytes)
+        let start = |r: usize| self.entry(r).start as usize;
+        // What is longer reaches over a place that `n_bytes` divides: the records that stand there are looked at alone.
+        let mut places = (n_bytes.max(1)..self.bytes.len()).step_by(n_bytes.max(1));
+        places.any(|place| {
+            let (mut first, mut behind) = (0, self.len());
+            while first < behind {
+                let middle = first.midpoint(behind);
+                if start(middle) <= place {
+                    first = middle + 1;
+                } else {
+                    behind = middle;
+                }
+            }
+            let end = if first < self.len() {
+                start(first)
+            } else {
+                self.bytes.len()
+            };
+            first > 0 && end - start(first - 1) > n_bytes
+        })
     }
 
     /// The bytes of record `r` with its line end. These and the blank lines make up the whole chunk.

@@ -70,6 +70,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn a_long_record_is_told_wherever_it_stands(
+        lengths in prop::collection::vec(prop_oneof![4 => 0_usize..6, 1 => 0_usize..40], 0..12),
+        may_lack_end in any::<bool>(),
+        limit in 1_usize..40,
+    ) {
+        let mut bytes: Vec<u8> = lengths.iter().flat_map(|n| format!("{}\n", "x".repeat(*n)).into_bytes()).collect();
+        if may_lack_end {
+            bytes.pop();
+        }
+        let mut index = RecordIndex::new();
+        let records = index.index(&bytes, Dialect::COMMA, Columns::all(1)).unwrap();
+        let spans: Vec<usize> = (0..records.len()).map(|r| records.span(r).len()).collect();
+        let may_be_longer = records.may_be_longer(limit);
+        prop_assert!(may_be_longer || spans.iter().all(|n| *n <= limit));
+        // Blank lines count with the record before them.
+        let starts = (0..records.len()).map(|r| records.record(r).start).chain([bytes.len()]);
+        let starts: Vec<usize> = starts.collect();
+        prop_assert_eq!(may_be_longer, starts.windows(2).any(|pair| pair[1] - pair[0] > limit));
+    }
+
+    #[test]
     fn a_column_read_at_once_holds_what_its_fields_hold(
         bytes in typed_table(),
         kept in any::<bool>(),
