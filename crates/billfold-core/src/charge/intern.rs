@@ -128,19 +128,23 @@ pub struct Interner {
 
 impl Default for Interner {
     fn default() -> Self {
-        let hasher = RandomState::default();
-        Interner {
-            slots: Slots::default(),
-            words: Vec::new(),
-            seed: hasher.hash_one(0_u8),
-            hasher,
-            offsets: vec![0],
-            bytes: Vec::new(),
-        }
+        Interner::hashing_by(&RandomState::default())
     }
 }
 
 impl Interner {
+    /// One whose hashes are those of every other with this hasher.
+    pub(crate) fn hashing_by(hasher: &RandomState) -> Self {
+        Interner {
+            slots: Slots::default(),
+            words: Vec::new(),
+            seed: hasher.hash_one(0_u8),
+            hasher: hasher.clone(),
+            offsets: vec![0],
+            bytes: Vec::new(),
+        }
+    }
+
     /// Distinct strings so far.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
@@ -177,8 +181,14 @@ impl Interner {
 
     /// The code of a string.
     pub fn intern(&mut self, text: &[u8]) -> i32 {
+        self.intern_and_tag(text).0
+    }
+
+    /// The same, and half the string's hash.
+    #[inline]
+    pub(crate) fn intern_and_tag(&mut self, text: &[u8]) -> (i32, u32) {
         if let Some(short) = ShortText::of(text) {
-            return self.intern_short(short, text);
+            return (self.intern_short(short, text), short.tag(self.seed));
         }
         let tag = self.tag_of_long(text);
         let Interner {
@@ -199,7 +209,7 @@ impl Interner {
             offsets.push(bytes.len());
             words.push(LONG);
         }
-        code as i32
+        (code as i32, tag)
     }
 
     /// A code for a string, new in any case; the string is not found by it.

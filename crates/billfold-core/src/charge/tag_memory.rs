@@ -3,7 +3,6 @@
 //! What the text of a set means, whoever reads it knows; as long as a memory is asked, that must stay the same.
 //! Within a batch texts are told apart by a small table, which stays near; the memory is asked once a text.
 
-use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -71,7 +70,7 @@ pub struct TagMemory {
 }
 
 /// The distinct texts of a batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Here {
     texts: Interner,
     /// Per text its number among all of the batch, from 1 on.
@@ -79,6 +78,13 @@ struct Here {
 }
 
 impl Here {
+    fn both(hasher: &RandomState) -> [Here; 2] {
+        [(); 2].map(|()| Here {
+            texts: Interner::hashing_by(hasher),
+            numbers: Vec::new(),
+        })
+    }
+
     fn clear(&mut self) {
         self.texts.clear();
         self.numbers.clear();
@@ -112,13 +118,17 @@ impl Default for TagMemory {
 impl TagMemory {
     /// A memory that forgets everything once past so many bytes.
     pub fn with_limit(max_bytes: usize) -> Self {
+        TagMemory::hashing_by(RandomState::default(), max_bytes)
+    }
+
+    fn hashing_by(hasher: RandomState, max_bytes: usize) -> Self {
         TagMemory {
-            hasher: RandomState::default(),
+            here: Here::both(&hasher),
+            hasher,
             slots: Slots::default(),
             known: vec![Known::default()],
             bytes: Vec::new(),
             tags: Tags::default(),
-            here: Default::default(),
             lineage: Arc::default(),
             max_bytes,
             pause: 0,
@@ -136,7 +146,7 @@ impl TagMemory {
         Some(RememberedSets {
             rows: Vec::with_capacity(n_rows),
             distinct: Vec::new(),
-            here: std::mem::take(&mut self.here),
+            here: std::mem::replace(&mut self.here, Here::both(&self.hasher)),
             offsets: vec![0, 0],
             tags: Tags::default(),
             ids: vec![0],
@@ -156,19 +166,14 @@ impl TagMemory {
     /// Forgets all sets, and begins a lineage.
     fn forget(&mut self) {
         *self = TagMemory {
-            hasher: self.hasher.clone(),
             pause: self.pause,
             n_pauses: self.n_pauses,
-            ..TagMemory::with_limit(self.max_bytes)
+            ..TagMemory::hashing_by(self.hasher.clone(), self.max_bytes)
         };
     }
 
     fn size_bytes(&self) -> usize {
         self.slots.size_bytes() + self.known.capacity() * size_of::<Known>() + self.bytes.capacity()
-    }
-
-    fn tag_of(&self, text: &[u8]) -> u32 {
-        (self.hasher.hash_one(text) >> 32) as u32
     }
 
     /// Whether a number is that of a set with this key.
@@ -196,13 +201,10 @@ impl TagMemory {
 
     /// Of each key, the number of the set that it may be: 0 where none seems to be known. What is looked at is near
     /// from then on.
-    fn glance(&mut self, keys: &[SetKey<'_>], tags: &mut [u32; BLOCK], sets: &mut [u32; BLOCK]) {
+    fn glance(&mut self, keys: &[SetKey<'_>], distinct: &[Distinct], sets: &mut [u32; BLOCK]) {
         let mut texts = [Known::default(); BLOCK];
         self.slots.reserve(keys.len());
-        for (tag, (text, _)) in tags.iter_mut().zip(keys) {
-            *tag = self.tag_of(text);
-        }
-        for (set, tag) in sets.iter_mut().zip(&tags[..keys.len()]) {
+        for (set, Distinct { tag, .. }) in sets.iter_mut().zip(distinct) {
             *set = Slots::number(self.slots.glance(*tag), *tag).unwrap_or(0);
         }
         for (text, set) in texts.iter_mut().zip(&sets[..keys.len()]) {
@@ -250,8 +252,7 @@ pub struct RememberedSets<'m> {
     memory: &'m mut TagMemory,
     /// Per row the number of its text, 0 for none.
     rows: Vec<u32>,
-    /// Per text the first row that has it, whether its quotes are doubled, and its code among those.
-    distinct: Vec<(usize, bool, i32)>,
+    distinct: Vec<Distinct>,
     here: [Here; 2],
     /// Per set of the batch, where its tags end.
     offsets: Vec<i32>,
@@ -263,6 +264,18 @@ pub struct RememberedSets<'m> {
     /// Sets that were read for this batch, and those that the memory held before it.
     n_new: usize,
     n_before: usize,
+}
+
+/// A text of a batch.
+#[derive(Debug)]
+struct Distinct {
+    /// The first row that has it.
+    row: usize,
+    is_doubled: bool,
+    /// Its code among those whose quotes are as its own.
+    code: i32,
+    /// Half its hash.
+    tag: u32,
 }
 
 /// The tags of a batch.
@@ -285,9 +298,14 @@ impl RememberedSets<'_> {
             return;
         }
         let Here { texts, numbers } = &mut self.here[usize::from(is_doubled)];
-        let code = texts.intern(text);
+        let (code, tag) = texts.intern_and_tag(text);
         if code as usize == numbers.len() {
-            self.distinct.push((self.rows.len(), is_doubled, code));
+            self.distinct.push(Distinct {
+                row: self.rows.len(),
+                is_doubled,
+                code,
+                tag,
+            });
             numbers.push(self.distinct.len() as u32);
         }
         self.rows.push(numbers[code as usize]);
@@ -299,30 +317,31 @@ impl RememberedSets<'_> {
         mut self,
         mut read: impl FnMut(usize, SetKey<'_>, &mut TagSink<'_>) -> bool,
     ) -> Result<Remembered> {
-        let here = std::mem::take(&mut self.here);
+        let here = std::mem::replace(&mut self.here, Here::both(&self.memory.hasher));
         let distinct = std::mem::take(&mut self.distinct);
-        let (mut tags, mut sets) = ([0; BLOCK], [0; BLOCK]);
+        let mut sets = [0; BLOCK];
         // Per text its set's code, and whether it could be read.
         let mut texts = Vec::with_capacity(1 + distinct.len());
         texts.push((0, true));
         let mut keys: Vec<SetKey<'_>> = Vec::with_capacity(BLOCK);
         for block in distinct.chunks(BLOCK) {
             keys.clear();
-            keys.extend(
-                block.iter().map(|(_, is_doubled, code)| {
-                    (here[usize::from(*is_doubled)].texts.get(*code), *is_doubled)
-                }),
-            );
-            self.memory.glance(&keys, &mut tags, &mut sets);
+            keys.extend((block.iter()).map(|text| {
+                (
+                    here[usize::from(text.is_doubled)].texts.get(text.code),
+                    text.is_doubled,
+                )
+            }));
+            self.memory.glance(&keys, block, &mut sets);
             for (i, key) in keys.iter().enumerate() {
                 // The memory may have begun anew since the glance, so what was seen is looked at again.
                 texts.push(if sets[i] > 0 && self.memory.is_of(sets[i], *key) {
                     self.take(sets[i] as usize)
                 } else {
                     let n_new = &mut self.n_new;
-                    let set = self.memory.find_or_read(*key, tags[i], |sink| {
+                    let set = self.memory.find_or_read(*key, block[i].tag, |sink| {
                         *n_new += 1;
-                        read(block[i].0, *key, sink)
+                        read(block[i].row, *key, sink)
                     });
                     self.take(set)
                 });
