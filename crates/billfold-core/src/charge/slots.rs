@@ -4,6 +4,8 @@
 //! along memory that needs no second table. [`Slots`] is for things of any size: a slot is one word, half a
 //! hash and a number.
 
+use std::hint::select_unpredictable;
+
 /// What a table holds in one place.
 pub(crate) trait Slot: Copy {
     /// Nothing.
@@ -165,7 +167,7 @@ impl Slots {
     #[inline]
     pub(crate) fn number([first, next]: [Numbered; 2], tag: u32) -> Option<u32> {
         // Chosen without a branch, which would have to wait for the memory.
-        let near = if first.tag() == tag { first } else { next };
+        let near = select_unpredictable(first.tag() == tag, first, next);
         (near.tag() == tag && !near.is_free()).then_some(near.number())
     }
 

@@ -4,6 +4,8 @@
 //! dimension's code has a number, and so on. Each step is one tight loop over a column of `u32`;
 //! small and dense steps look up an array, others a hash table.
 
+use std::hint::select_unpredictable;
+
 use super::group::{BLOCK, EMPTY, width_of};
 use crate::charge::slots::{Slot, Table};
 
@@ -133,8 +135,8 @@ fn combine_block<K: Key>(
     for (near, (key, tag)) in near.iter_mut().zip(&keys[..left.len()]) {
         let [first, next] = slots.glance(*tag);
         // A free slot has no number. Chosen without a branch, which would have to wait for the memory.
-        let or_next = if next.key == *key { next.number } else { EMPTY };
-        *near = if first.key == *key { first.number } else { or_next };
+        let or_next = select_unpredictable(next.key == *key, next.number, EMPTY);
+        *near = select_unpredictable(first.key == *key, first.number, or_next);
     }
     for (((left, right), near), (key, _)) in left.iter_mut().zip(right).zip(&near).zip(&keys) {
         *left = if *near == EMPTY {
