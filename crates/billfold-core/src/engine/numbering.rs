@@ -26,7 +26,7 @@ pub(super) enum When<'a> {
     Ordinals(&'a [i32]),
 }
 
-/// Contributions once per tag.
+/// Contributions once per tag. Its room is used again for the next batch.
 #[derive(Debug, Default)]
 pub(super) struct Exploded {
     /// Per group number, the row.
@@ -34,6 +34,16 @@ pub(super) struct Exploded {
     /// Per group number, the contribution that it is of. Empty where contributions are the rows of the batch.
     pub(super) contributions: Vec<u32>,
     tags: Vec<u32>,
+    /// Room for groups.
+    spare: Vec<u32>,
+}
+
+impl Exploded {
+    fn make_room(&mut self, n: usize) {
+        for column in [&mut self.rows, &mut self.tags, &mut self.spare] {
+            column.resize(n, 0);
+        }
+    }
 }
 
 /// Tables from instants to numbers.
@@ -91,9 +101,14 @@ impl Sums {
     ) -> Option<Exploded> {
         let plan = Arc::clone(&self.plan);
         self.number_first_step(batch, rows, when, scratch);
-        let Scratch { groups, codes, .. } = scratch;
+        let Scratch {
+            groups,
+            codes,
+            exploded,
+            ..
+        } = scratch;
         let tag_dimension = plan.dimensions.iter().position(|d| *d == BatchColumn::TagId);
-        let exploded = tag_dimension.map(|d| self.explode(batch, rows, d, groups));
+        let exploded = tag_dimension.map(|d| self.explode(batch, rows, d, groups, std::mem::take(exploded)));
         for d in 0..plan.dimensions.len() {
             let n_left = self.steps[d].len();
             if let (BatchColumn::TagId, Some(exploded)) = (&plan.dimensions[d], &exploded) {
@@ -199,25 +214,20 @@ impl Sums {
         rows: Option<&[u32]>,
         d: usize,
         groups: &mut Vec<u32>,
+        room: Exploded,
     ) -> Exploded {
+        let mut out = room;
+        out.contributions.clear();
         let Some(tags) = batch.tags() else {
             groups.clear();
             return Exploded::default();
         };
         self.tags_of_sets.turn_to(&tags, &mut self.names[d]);
         let (of_sets, sets) = (&self.tags_of_sets, tags.codes());
-        let codes_of = |row: u32| of_sets.codes_of(sets[row as usize] as usize);
-        let n_all = match rows {
-            Some(rows) => rows.iter().map(|row| codes_of(*row).len()).sum(),
-            None => (0..batch.len() as u32).map(|row| codes_of(row).len()).sum(),
-        };
-        // What is written past the tags of a row, the next one writes over.
-        let mut out = Exploded {
-            rows: vec![0; n_all + LANES],
-            contributions: Vec::with_capacity(if rows.is_some() { n_all } else { 0 }),
-            tags: vec![0; n_all + LANES],
-        };
-        let mut exploded = vec![0; n_all + LANES];
+        // Room for a few tags of each row, and for as many again: what is written past the tags of a row, the next one
+        // writes over. A row of more brings its own.
+        let mut n_room = (groups.len() + 1) * LANES;
+        out.make_room(n_room);
         let mut at = 0;
         for (i, group) in groups.iter().enumerate() {
             let row = rows.map_or(i as u32, |rows| rows[i]);
@@ -229,18 +239,22 @@ impl Sums {
             if let (Some(lanes), 0..=LANES) = (lanes, tags.len()) {
                 out.tags[at..at + LANES].copy_from_slice(lanes);
                 out.rows[at..at + LANES].copy_from_slice(&[row; LANES]);
-                exploded[at..at + LANES].copy_from_slice(&[*group; LANES]);
+                out.spare[at..at + LANES].copy_from_slice(&[*group; LANES]);
             } else {
+                if tags.len() > LANES {
+                    n_room += tags.len();
+                    out.make_room(n_room);
+                }
                 out.tags[at..end].copy_from_slice(tags);
                 out.rows[at..end].fill(row);
-                exploded[at..end].fill(*group);
+                out.spare[at..end].fill(*group);
             }
             at = end;
         }
-        for column in [&mut out.tags, &mut out.rows, &mut exploded] {
-            column.truncate(n_all);
+        for column in [&mut out.tags, &mut out.rows, &mut out.spare] {
+            column.truncate(at);
         }
-        *groups = exploded;
+        std::mem::swap(groups, &mut out.spare);
         out
     }
 }

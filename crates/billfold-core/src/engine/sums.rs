@@ -11,7 +11,7 @@ use arrow::array::{Array, StringArray};
 use arrow::datatypes::i256;
 
 use super::group::{Names, PeriodCodes};
-use super::numbering::{FirstStep, When};
+use super::numbering::{Exploded, FirstStep, When};
 use super::pairs::Pairs;
 use super::plan::Plan;
 use super::select::filter_rows;
@@ -61,6 +61,7 @@ pub(super) struct Scratch {
     instants: Vec<i64>,
     pub(super) codes: Vec<u32>,
     pub(super) groups: Vec<u32>,
+    pub(super) exploded: Exploded,
     narrow: Vec<i128>,
     wide: Vec<i256>,
 }
@@ -335,6 +336,7 @@ impl Sums {
             self.costs.len(),
         )?;
         scratch.groups = groups;
+        scratch.exploded = exploded.unwrap_or_default();
         scratch.rows = rows;
         scratch.instants = instants;
 
@@ -720,6 +722,16 @@ fn add_rows(
 trait Adds {
     fn add_narrow(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow>;
     fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow>;
+
+    /// The amount of each group stands in a row; `scratch` is room to work in.
+    fn add_narrow_at(
+        &mut self,
+        groups: &[u32],
+        rows: &[u32],
+        mantissas: &[i128],
+        scale: u8,
+        scratch: &mut Vec<i128>,
+    ) -> Result<(), GroupOverflow>;
 }
 
 impl Adds for SumColumn {
@@ -730,6 +742,18 @@ impl Adds for SumColumn {
     fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow> {
         self.add_wide(groups, mantissas, scale)
     }
+
+    fn add_narrow_at(
+        &mut self,
+        groups: &[u32],
+        rows: &[u32],
+        mantissas: &[i128],
+        scale: u8,
+        scratch: &mut Vec<i128>,
+    ) -> Result<(), GroupOverflow> {
+        gather(mantissas, rows, scratch);
+        self.add_narrow(groups, scratch, scale)
+    }
 }
 
 impl Adds for CountedSums {
@@ -739,6 +763,17 @@ impl Adds for CountedSums {
 
     fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow> {
         self.add_wide(groups, mantissas, scale)
+    }
+
+    fn add_narrow_at(
+        &mut self,
+        groups: &[u32],
+        rows: &[u32],
+        mantissas: &[i128],
+        scale: u8,
+        _: &mut Vec<i128>,
+    ) -> Result<(), GroupOverflow> {
+        self.add_narrow_at(groups, rows, mantissas, scale)
     }
 }
 
@@ -754,8 +789,7 @@ fn add_rows_to(
         (MoneyColumn::Narrow { mantissas, scale }, None) => sums.add_narrow(groups, mantissas, scale),
         (MoneyColumn::Wide { mantissas, scale }, None) => sums.add_wide(groups, mantissas, scale),
         (MoneyColumn::Narrow { mantissas, scale }, Some(rows)) => {
-            gather(mantissas, rows, narrow);
-            sums.add_narrow(groups, narrow, scale)
+            sums.add_narrow_at(groups, rows, mantissas, scale, narrow)
         }
         (MoneyColumn::Wide { mantissas, scale }, Some(rows)) => {
             gather(mantissas, rows, wide);

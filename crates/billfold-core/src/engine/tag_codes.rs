@@ -83,14 +83,7 @@ impl TagsOfSets {
         }
     }
 
-    /// The codes of a set.
-    #[inline]
-    pub(super) fn codes_of(&self, set: usize) -> &[u32] {
-        let Place(first, end) = self.places[set];
-        &self.codes[first..end]
-    }
-
-    /// The same, and as many codes from the first one on as there are lanes, whosever they are; None at the end.
+    /// The codes of a set, and as many codes from the first one on as there are lanes, whosever they are; None at the end.
     #[inline]
     pub(super) fn codes_and_lanes_of<const LANES: usize>(
         &self,
@@ -245,6 +238,52 @@ mod tests {
             }
             prop_assert_eq!(answer(with), answer(without));
         }
+    }
+
+    #[test]
+    fn every_tag_of_a_charge_has_its_cost() {
+        let mut query = ChargeQuery::total();
+        query.by = Dimension::parse_list("tag_id").unwrap();
+        let mut sums = Sums::new(Arc::new(Plan::new(query).unwrap()));
+        let mut memory = TagMemory::with_limit(1 << 20);
+        let mut expected: std::collections::BTreeMap<String, (i128, u64)> = std::collections::BTreeMap::new();
+        // Batches of few charges after such of many, and rows of more tags than are written at once.
+        for (n_rows, n_tags) in [(9, 3), (40, 12), (3, 5), (1, 0), (7, 4), (2, 30)] {
+            let texts: Vec<String> = (0..n_rows)
+                .map(|row| {
+                    let tags = (0..(row * 7) % (n_tags + 1)).map(|tag| format!("t{}", (tag * 5 + row) % 41));
+                    tags.collect::<Vec<_>>().join(" ")
+                })
+                .collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            sums.update(&batch(&texts, &mut memory).unwrap()).unwrap();
+            for (row, text) in (0_i128..).zip(texts) {
+                let tags: std::collections::BTreeSet<&str> = text.split(' ').collect();
+                for tag in tags {
+                    let (cost, charges) = expected.entry(tag.to_owned()).or_default();
+                    *cost += row * row + 1;
+                    *charges += 1;
+                }
+            }
+        }
+        let answer = sums.finish().unwrap().answer;
+        let found: Vec<(String, i128, u64)> = (0..answer.len())
+            .map(|at| {
+                let row = answer.row(at);
+                let (cost, scale) = row.cost().parts();
+                let unit = 10_i128.pow(u32::from(2 - scale));
+                (
+                    row.key(0).to_owned(),
+                    cost.to_i128().unwrap() * unit,
+                    row.charges(),
+                )
+            })
+            .collect();
+        let expected: Vec<(String, i128, u64)> = expected
+            .into_iter()
+            .map(|(tag, (cost, charges))| (tag, cost, charges))
+            .collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -94,15 +94,13 @@ impl Packed {
         Some(())
     }
 
-    /// Adds until a sum would leave 96 bits; how many amounts were added.
-    fn add(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> usize {
-        if !are_short(mantissas) {
-            return 0;
-        }
+    /// Adds amounts that [are short](are_short) until a sum would leave 96 bits; how many were added.
+    #[inline]
+    fn add(&mut self, groups: &[u32], mantissas: impl Iterator<Item = i128>, scale: u8) -> usize {
         let Some(unit) = self.align(scale, groups.len()) else {
             return 0;
         };
-        for (row, (&group, &mantissa)) in groups.iter().zip(mantissas).enumerate() {
+        for (row, (&group, mantissa)) in groups.iter().zip(mantissas).enumerate() {
             let shifted = if unit == ONE {
                 Some(mantissa << COUNT_BITS)
             } else {
@@ -193,13 +191,42 @@ impl CountedSums {
     pub fn add_narrow(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
         assert_eq!(groups.len(), mantissas.len(), "one amount per row");
         let done = match &mut self.0 {
-            State::Packed(packed) => packed.add(groups, mantissas, scale),
-            State::Apart(_) => 0,
+            State::Packed(packed) if are_short(mantissas) => {
+                packed.add(groups, mantissas.iter().copied(), scale)
+            }
+            _ => 0,
+        };
+        self.add_rest(&groups[done..], &mantissas[done..], scale)
+    }
+
+    /// The same where the amount of `groups[i]` is `mantissas[rows[i]]`.
+    ///
+    /// # Panics
+    /// When the shapes do not hold, or an amount is not there.
+    pub fn add_narrow_at(
+        &mut self,
+        groups: &[u32],
+        rows: &[u32],
+        mantissas: &[i128],
+        scale: u8,
+    ) -> Result<(), GroupOverflow> {
+        assert_eq!(groups.len(), rows.len(), "one row per group");
+        let amounts = rows.iter().map(|row| mantissas[*row as usize]);
+        let done = match &mut self.0 {
+            State::Packed(packed) if are_short(mantissas) => packed.add(groups, amounts.clone(), scale),
+            _ => 0,
         };
         if done == groups.len() {
             return Ok(());
         }
-        let (groups, mantissas) = (&groups[done..], &mantissas[done..]);
+        self.add_rest(&groups[done..], &amounts.skip(done).collect::<Vec<_>>(), scale)
+    }
+
+    /// Adds what words do not hold.
+    fn add_rest(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow> {
+        if groups.is_empty() {
+            return Ok(());
+        }
         let Apart { sums, counts } = self.apart()?;
         for group in groups {
             counts[*group as usize] += 1;
@@ -451,6 +478,7 @@ mod tests {
             let mut single = column();
             let mut runs = column();
             let mut wide = column();
+            let mut by_row = column();
             for (i, (scale, rows)) in batches.iter().enumerate() {
                 let (groups, mantissas): (Vec<u32>, Vec<i128>) = rows.iter().copied().unzip();
                 sums.add_narrow(&groups, &mantissas, *scale).unwrap();
@@ -458,6 +486,10 @@ mod tests {
                     counts[*group as usize] += 1;
                 }
                 whole.add_narrow(&groups, &mantissas, *scale).unwrap();
+                // The last row first.
+                let backwards: Vec<u32> = (0..rows.len() as u32).rev().collect();
+                let groups_backwards: Vec<u32> = groups.iter().rev().copied().collect();
+                by_row.add_narrow_at(&groups_backwards, &backwards, &mantissas, *scale).unwrap();
                 halves[usize::from(i < cut)].add_narrow(&groups, &mantissas, *scale).unwrap();
                 for (group, mantissa) in rows {
                     let sum = ExactSum::from_parts(i256::from_i128(*mantissa), *scale).unwrap();
@@ -480,7 +512,7 @@ mod tests {
             for half in &halves {
                 half.add_some_to(&[3, 0, 2, 1], &[3, 0, 2, 1], &mut some, &mut n_some, &mut Vec::new()).unwrap();
             }
-            for found in [&whole, &single, &runs, &wide] {
+            for found in [&whole, &single, &runs, &wide, &by_row] {
                 prop_assert_eq!(&groups_of(found), &expected);
             }
             for group in 0..N as u32 {
