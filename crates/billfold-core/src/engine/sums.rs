@@ -317,14 +317,20 @@ impl Sums {
         let rows_of_groups = exploded.as_ref().map(|e| e.rows.as_slice()).or(selected);
         let groups = std::mem::take(&mut scratch.groups);
         self.grow_groups();
-        add_rows_to(
-            &mut self.costs,
-            batch,
-            rows_of_groups,
-            &groups,
-            scratch_money(&mut scratch.narrow, &mut scratch.wide),
-        )
-        .map_err(|o| self.group_overflow(o))?;
+        let added = match (batch.cost(), rows_of_groups) {
+            // Without a copy on the way.
+            (MoneyColumn::Narrow { mantissas, scale }, Some(rows)) => {
+                self.costs.add_narrow_at(&groups, rows, mantissas, scale)
+            }
+            _ => add_rows_to(
+                &mut self.costs,
+                batch,
+                rows_of_groups,
+                &groups,
+                scratch_money(&mut scratch.narrow, &mut scratch.wide),
+            ),
+        };
+        added.map_err(|o| self.group_overflow(o))?;
         watch.hear(
             &Contributions {
                 batch,
@@ -722,16 +728,6 @@ fn add_rows(
 trait Adds {
     fn add_narrow(&mut self, groups: &[u32], mantissas: &[i128], scale: u8) -> Result<(), GroupOverflow>;
     fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow>;
-
-    /// The amount of each group stands in a row; `scratch` is room to work in.
-    fn add_narrow_at(
-        &mut self,
-        groups: &[u32],
-        rows: &[u32],
-        mantissas: &[i128],
-        scale: u8,
-        scratch: &mut Vec<i128>,
-    ) -> Result<(), GroupOverflow>;
 }
 
 impl Adds for SumColumn {
@@ -742,18 +738,6 @@ impl Adds for SumColumn {
     fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow> {
         self.add_wide(groups, mantissas, scale)
     }
-
-    fn add_narrow_at(
-        &mut self,
-        groups: &[u32],
-        rows: &[u32],
-        mantissas: &[i128],
-        scale: u8,
-        scratch: &mut Vec<i128>,
-    ) -> Result<(), GroupOverflow> {
-        gather(mantissas, rows, scratch);
-        self.add_narrow(groups, scratch, scale)
-    }
 }
 
 impl Adds for CountedSums {
@@ -763,17 +747,6 @@ impl Adds for CountedSums {
 
     fn add_wide(&mut self, groups: &[u32], mantissas: &[i256], scale: u8) -> Result<(), GroupOverflow> {
         self.add_wide(groups, mantissas, scale)
-    }
-
-    fn add_narrow_at(
-        &mut self,
-        groups: &[u32],
-        rows: &[u32],
-        mantissas: &[i128],
-        scale: u8,
-        _: &mut Vec<i128>,
-    ) -> Result<(), GroupOverflow> {
-        self.add_narrow_at(groups, rows, mantissas, scale)
     }
 }
 
@@ -789,7 +762,8 @@ fn add_rows_to(
         (MoneyColumn::Narrow { mantissas, scale }, None) => sums.add_narrow(groups, mantissas, scale),
         (MoneyColumn::Wide { mantissas, scale }, None) => sums.add_wide(groups, mantissas, scale),
         (MoneyColumn::Narrow { mantissas, scale }, Some(rows)) => {
-            sums.add_narrow_at(groups, rows, mantissas, scale, narrow)
+            gather(mantissas, rows, narrow);
+            sums.add_narrow(groups, narrow, scale)
         }
         (MoneyColumn::Wide { mantissas, scale }, Some(rows)) => {
             gather(mantissas, rows, wide);
