@@ -303,7 +303,7 @@ mod tests {
             cost,
             currency,
             text: Vec::new(),
-            tags: Some(tags),
+            tags: Some(tags.into()),
         })
         .unwrap();
         let mut state = aliases.state();

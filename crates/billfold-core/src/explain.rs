@@ -14,7 +14,7 @@ use crate::charge::ChargeBatch;
 use crate::charge::batch::{RowCounts, RowFault};
 use crate::dataset::between::{Between, BetweenState};
 use crate::dataset::{self, AllowRejects, Outcome, RunOptions};
-use crate::engine::{Plan, filter_rows};
+use crate::engine::{Plan, Verdicts, filter_rows};
 use crate::error::{Diagnostic, Error, ErrorKind, Location, Result};
 use crate::ingest::bill::{Bill, BillPlan};
 use crate::ingest::cells::{CellVisitor, Cells, Judged};
@@ -387,7 +387,7 @@ impl CellVisitor for Look<'_> {
             Some(keep) => (0..cells.n_rows()).filter(|row| keep.value(*row)).collect(),
         };
         let batch = self.sieve.between.apply(&decoded.batch, &mut part.state)?;
-        let passes = filter_rows(self.sieve.plan, &batch);
+        let passes = filter_rows(self.sieve.plan, &batch, &mut Verdicts::default());
         for (i, row) in kept.into_iter().enumerate() {
             if passes.as_ref().is_some_and(|passes| !passes[i]) {
                 continue;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use billfold_core::ErrorClass;
+use billfold_core::charge::WantedTags;
 use billfold_core::charge::batch::{BatchParts, ChargeBatch};
 use billfold_core::charge::builder::{MoneyBuilder, TextBuilder};
 use billfold_core::charge::tag_sets::TagBuilder;
@@ -70,7 +71,7 @@ impl Bill {
                 .iter()
                 .map(|name| (name.clone(), text(name)))
                 .collect(),
-            tags: plan.hint.tags.then(|| tags.finish().unwrap()),
+            tags: (plan.hint.tags > WantedTags::No).then(|| tags.finish().unwrap().into()),
         })
         .unwrap();
         let mut sums = Sums::new(Arc::new(plan));

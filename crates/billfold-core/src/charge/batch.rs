@@ -7,18 +7,19 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, Int32Array, MapArray,
-    RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, MapArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Field, Int32Type, Schema, TimeUnit, TimestampMicrosecondType,
     i256,
 };
+use rayon::iter::Either;
 
 use crate::charge::builder::same_array;
 use crate::charge::schema::{BILLING_CURRENCY, CHARGE_PERIOD_END, TAGS};
-use crate::charge::tag_memory::SetIds;
+use crate::charge::tag_sets::{BatchTags, NumberedSets, SetIds};
 use crate::error::{Error, Result};
 use crate::money::{Amount, ExactSum};
 
@@ -34,8 +35,16 @@ pub struct ChargeBatch {
     n_text: usize,
     has_tags: bool,
     has_end: bool,
-    /// The numbers of the sets of tags, where they have some that outlive the batch.
-    set_ids: Option<SetIds>,
+    beside: Beside,
+}
+
+/// What a batch knows of the sets in its column of tags.
+#[derive(Debug, Clone)]
+enum Beside {
+    /// They are in the column; their numbers, where they have some that outlive the batch.
+    Column(Option<SetIds>),
+    /// The column has the numbers of these.
+    Numbered(Arc<NumberedSets>),
 }
 
 /// Why a row of a file is no charge.
@@ -195,8 +204,8 @@ pub struct BatchParts {
     pub currency: DictionaryArray<Int32Type>,
     /// Text columns by name, in the order of the hint.
     pub text: Vec<(String, DictionaryArray<Int32Type>)>,
-    /// Dictionary of maps.
-    pub tags: Option<DictionaryArray<Int32Type>>,
+    /// Where asked for.
+    pub tags: Option<BatchTags>,
 }
 
 impl ChargeBatch {
@@ -231,9 +240,25 @@ impl ChargeBatch {
             fields.push(Field::new(name, text_type(), true));
             columns.push(Arc::new(array));
         }
+        let mut beside = Beside::Column(None);
         if let Some(tags) = parts.tags {
-            fields.push(Field::new(TAGS, tags.data_type().clone(), false));
-            columns.push(Arc::new(tags));
+            let column: ArrayRef = match tags {
+                BatchTags::Sets { column, ids } => {
+                    if (ids.as_ref()).is_some_and(|ids| ids.of_sets().len() != column.values().len()) {
+                        return Err(Error::bug(
+                            "a batch does not have as many sets of tags as numbers for them",
+                        ));
+                    }
+                    beside = Beside::Column(ids);
+                    Arc::new(column)
+                }
+                BatchTags::Numbers { numbers, sets } => {
+                    beside = Beside::Numbered(sets);
+                    Arc::new(numbers)
+                }
+            };
+            fields.push(Field::new(TAGS, column.data_type().clone(), false));
+            columns.push(column);
         }
         if let Some(end) = parts.end {
             fields.push(Field::new(CHARGE_PERIOD_END, time_type(), false));
@@ -245,28 +270,15 @@ impl ChargeBatch {
             n_text,
             has_tags,
             has_end,
-            set_ids: None,
+            beside,
         })
-    }
-
-    /// Adds the numbers that the sets of tags have beyond this batch.
-    ///
-    /// Errors: a bug of ours, when there are more or fewer of them than sets.
-    pub fn with_set_ids(self, set_ids: Option<SetIds>) -> Result<Self> {
-        let n_sets = self.tags().map_or(0, |tags| tags.n_sets());
-        if set_ids.as_ref().is_some_and(|ids| ids.of_sets().len() != n_sets) {
-            return Err(Error::bug(
-                "a batch does not have as many sets of tags as numbers for them",
-            ));
-        }
-        Ok(ChargeBatch { set_ids, ..self })
     }
 
     /// The same columns with other rows or values; the sets of tags are the same.
     fn with_rows(&self, rows: RecordBatch) -> Self {
         ChargeBatch {
             rows,
-            set_ids: self.set_ids.clone(),
+            beside: self.beside.clone(),
             ..*self
         }
     }
@@ -307,10 +319,12 @@ impl ChargeBatch {
             .map_err(|e| Error::bug(format!("a batch could not be filtered: {e}")))?;
         let mut kept = self.with_rows(rows);
         // Dictionaries stay as they are, except where no row is left.
-        if let (Some(before), Some(after)) = (self.tags(), kept.tags())
-            && !same_array(before.shared, after.shared)
+        if let (Some(TagColumn { sets: before, .. }), Some(TagColumn { sets: after, .. })) =
+            (self.tags(), kept.tags())
+            && let (Sets::Column { shared: before, .. }, Sets::Column { shared: after, .. }) = (before, after)
+            && !same_array(before, after)
         {
-            kept.set_ids = None;
+            kept.beside = Beside::Column(None);
         }
         Ok(kept)
     }
@@ -349,13 +363,16 @@ impl ChargeBatch {
         if !self.has_tags {
             return Err(Error::bug("a batch without tags cannot take others"));
         }
+        let at = 3 + self.n_text;
+        let mut fields: Vec<Arc<Field>> = self.rows.schema().fields().iter().map(Arc::clone).collect();
         let mut columns = self.rows.columns().to_vec();
-        columns[3 + self.n_text] = Arc::new(tags);
-        let rows = RecordBatch::try_new(self.rows.schema(), columns)
+        fields[at] = Arc::new(Field::new(TAGS, tags.data_type().clone(), false));
+        columns[at] = Arc::new(tags);
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
             .map_err(|e| Error::bug(format!("a batch with other tags: {e}")))?;
         Ok(ChargeBatch {
             rows,
-            set_ids: None,
+            beside: Beside::Column(None),
             ..*self
         })
     }
@@ -446,14 +463,23 @@ impl ChargeBatch {
 
     /// Per charge, its set of tags; None when they were not asked for.
     pub fn tags(&self) -> Option<TagColumn<'_>> {
-        let tags = self
-            .has_tags
-            .then(|| self.rows.column(3 + self.n_text).as_dictionary::<Int32Type>())?;
-        Some(TagColumn {
-            codes: tags.keys(),
-            sets: tags.values().as_map(),
-            shared: tags.values(),
-            ids: self.set_ids.as_ref(),
+        let column = self.has_tags.then(|| self.rows.column(3 + self.n_text))?;
+        Some(match &self.beside {
+            Beside::Column(ids) => {
+                let column = column.as_dictionary::<Int32Type>();
+                TagColumn {
+                    codes: column.keys().values(),
+                    sets: Sets::Column {
+                        maps: column.values().as_map(),
+                        shared: column.values(),
+                        ids: ids.as_ref(),
+                    },
+                }
+            }
+            Beside::Numbered(sets) => TagColumn {
+                codes: column.as_primitive::<Int32Type>().values(),
+                sets: Sets::Numbered(sets),
+            },
         })
     }
 }
@@ -511,44 +537,71 @@ impl MeasureColumn<'_> {
     }
 }
 
-/// The tags of a batch: a code per row, and the distinct sets of tags.
+/// The tags of a batch: a code per row, and the sets that codes stand for.
 #[derive(Debug, Clone, Copy)]
 pub struct TagColumn<'a> {
-    codes: &'a Int32Array,
-    sets: &'a MapArray,
-    /// The sets again, as batches share them.
-    shared: &'a ArrayRef,
-    ids: Option<&'a SetIds>,
+    codes: &'a [i32],
+    sets: Sets<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sets<'a> {
+    Column {
+        maps: &'a MapArray,
+        /// The same, as batches share them.
+        shared: &'a ArrayRef,
+        ids: Option<&'a SetIds>,
+    },
+    Numbered(&'a NumberedSets),
+}
+
+/// In what other batches a set of tags has the same code, or the same number.
+#[derive(Debug, Clone, Copy)]
+pub enum SameSets<'a> {
+    /// In those that share this array of sets, the code.
+    Array(&'a ArrayRef),
+    /// In those of its lineage, the number.
+    Ids(&'a SetIds),
+    /// In those of its lineage, the code, which is the number.
+    Numbers(&'a NumberedSets),
 }
 
 impl<'a> TagColumn<'a> {
     /// Per row, the index of its set.
     pub fn codes(&self) -> &'a [i32] {
-        self.codes.values()
+        self.codes
     }
 
-    /// The distinct sets as an array: batches that share it have the same sets.
-    pub fn shared(&self) -> &'a ArrayRef {
-        self.shared
+    /// Where else the same sets are.
+    pub fn same_sets(&self) -> SameSets<'a> {
+        match self.sets {
+            Sets::Column { ids: Some(ids), .. } => SameSets::Ids(ids),
+            Sets::Column { shared, .. } => SameSets::Array(shared),
+            Sets::Numbered(sets) => SameSets::Numbers(sets),
+        }
     }
 
-    /// The numbers that the sets have beyond this batch, where they have any.
-    pub fn ids(&self) -> Option<&'a SetIds> {
-        self.ids
-    }
-
-    /// Distinct sets.
+    /// Distinct sets. Of some there may be no row.
     pub fn n_sets(&self) -> usize {
-        self.sets.len()
+        match self.sets {
+            Sets::Column { maps, .. } => maps.len(),
+            Sets::Numbered(sets) => sets.len(),
+        }
     }
 
     /// The tags of one set: key, and value where it has one.
     pub fn set(&self, set: usize) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        let keys: &'a StringArray = self.sets.keys().as_string();
-        let values: &'a StringArray = self.sets.values().as_string();
-        let offsets = self.sets.value_offsets();
-        (offsets[set] as usize..offsets[set + 1] as usize)
-            .map(move |i| (keys.value(i), values.is_valid(i).then(|| values.value(i))))
+        match self.sets {
+            Sets::Column { maps, .. } => {
+                let keys: &'a StringArray = maps.keys().as_string();
+                let values: &'a StringArray = maps.values().as_string();
+                let offsets = maps.value_offsets();
+                let tags = (offsets[set] as usize..offsets[set + 1] as usize)
+                    .map(move |i| (keys.value(i), values.is_valid(i).then(|| values.value(i))));
+                Either::Left(tags)
+            }
+            Sets::Numbered(sets) => Either::Right(sets.tags_of(set)),
+        }
     }
 }
 

@@ -101,13 +101,24 @@ impl fmt::Display for Clock {
     }
 }
 
+/// What a question wants of the tags of charges. Who wants more can use what is more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WantedTags {
+    /// They may stay unread.
+    No,
+    /// Each set a few times, however often charges have it: batches may have the numbers of sets that they share.
+    Numbers,
+    /// Those of each batch: its sets are few, and its own.
+    Sets,
+}
+
 /// What a scan must bring, and what it may leave unread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanHint {
     /// Text columns wanted, each once: a name of the schema, or a header in the export's spelling.
     pub text: Vec<String>,
-    /// Whether the tags are wanted.
-    pub tags: bool,
+    /// What is wanted of the tags.
+    pub tags: WantedTags,
     /// The cost wanted.
     pub metric: CostMetric,
     /// Which period fills `period_start` of the batches.
@@ -130,7 +141,7 @@ impl ScanHint {
     pub fn of_cost(metric: CostMetric) -> Self {
         ScanHint {
             text: Vec::new(),
-            tags: false,
+            tags: WantedTags::No,
             metric,
             clock: Clock::Charge,
             default_currency: None,
@@ -144,6 +155,11 @@ impl ScanHint {
     /// Asks for a text column; its index in the batches.
     pub fn want_text(&mut self, name: &str) -> usize {
         want(&mut self.text, name)
+    }
+
+    /// Asks for the tags.
+    pub fn want_tags(&mut self, wanted: WantedTags) {
+        self.tags = self.tags.max(wanted);
     }
 
     /// Asks for a measure; its index in the batches.

@@ -91,7 +91,7 @@ const LONG: u128 = u128::MAX;
 /// Whether two texts are equal; those of ordinary length without a call.
 #[inline]
 pub(crate) fn same_text(a: &[u8], b: &[u8]) -> bool {
-    const MANY: usize = 64;
+    const MANY: usize = 128;
     if a.len() != b.len() {
         return false;
     }
@@ -128,23 +128,19 @@ pub struct Interner {
 
 impl Default for Interner {
     fn default() -> Self {
-        Interner::hashing_by(&RandomState::default())
-    }
-}
-
-impl Interner {
-    /// One whose hashes are those of every other with this hasher.
-    pub(crate) fn hashing_by(hasher: &RandomState) -> Self {
+        let hasher = RandomState::default();
         Interner {
             slots: Slots::default(),
             words: Vec::new(),
             seed: hasher.hash_one(0_u8),
-            hasher: hasher.clone(),
+            hasher,
             offsets: vec![0],
             bytes: Vec::new(),
         }
     }
+}
 
+impl Interner {
     /// Distinct strings so far.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
@@ -181,14 +177,8 @@ impl Interner {
 
     /// The code of a string.
     pub fn intern(&mut self, text: &[u8]) -> i32 {
-        self.intern_and_tag(text).0
-    }
-
-    /// The same, and half the string's hash.
-    #[inline]
-    pub(crate) fn intern_and_tag(&mut self, text: &[u8]) -> (i32, u32) {
         if let Some(short) = ShortText::of(text) {
-            return (self.intern_short(short, text), short.tag(self.seed));
+            return self.intern_short(short, text);
         }
         let tag = self.tag_of_long(text);
         let Interner {
@@ -209,7 +199,7 @@ impl Interner {
             offsets.push(bytes.len());
             words.push(LONG);
         }
-        (code as i32, tag)
+        code as i32
     }
 
     /// A code for a string, new in any case; the string is not found by it.

@@ -15,4 +15,4 @@ pub mod tag_memory;
 pub mod tag_sets;
 
 pub use batch::{ChargeBatch, MeasureColumn, MoneyColumn, RowCounts};
-pub use hint::{Clock, CostMetric, ScanHint};
+pub use hint::{Clock, CostMetric, ScanHint, WantedTags};

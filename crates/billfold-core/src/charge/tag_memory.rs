@@ -1,67 +1,51 @@
-//! Sets of tags remembered from batch to batch: a text that was read once is copied, not read again.
+//! Sets of tags remembered from batch to batch: a text that was read once is found, not read again.
 //!
 //! What the text of a set means, whoever reads it knows; as long as a memory is asked, that must stay the same.
-//! Within a batch texts are told apart by a small table, which stays near; the memory is asked once a text.
 
+use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::DictionaryArray;
-use arrow::datatypes::Int32Type;
+use arrow::array::Int32Array;
+use arrow::buffer::BooleanBuffer;
 use foldhash::fast::RandomState;
 
-use super::intern::{Interner, same_text};
+use super::hint::WantedTags;
+use super::intern::same_text;
 use super::slots::Slots;
-use super::tag_sets::{TagSink, Tags};
-use crate::error::Result;
+use super::tag_sets::{BatchTags, NumberedSets, SetIds, TagSink, Tags};
+use crate::error::{Error, Result};
 
-/// Bytes past which a memory forgets what it holds.
+/// Bytes past which a memory forgets what it holds, between two batches.
 const MAX_BYTES: usize = 8 << 20;
 /// Batches that are read without the memory once texts were found not to repeat; more each time, up to the last.
 const PAUSES: [u32; 4] = [16, 32, 64, 128];
 
-/// Texts that are looked up together, so that the waits for memory overlap.
-const BLOCK: usize = 64;
+/// Rows that are looked up together, so that the waits for memory overlap.
+pub const BLOCK: usize = 64;
 
 /// By what a row's tags are told: a text, and whether its quotes are doubled, which is part of it. A row without tags
 /// has an empty text.
 pub type SetKey<'k> = (&'k [u8], bool);
 
-/// Numbers of the sets of a batch: of one lineage, a number is the same set in every batch.
-#[derive(Debug, Clone)]
-pub struct SetIds {
-    lineage: Arc<()>,
-    ids: Arc<[u32]>,
-}
-
-impl SetIds {
-    /// Whose numbers they are; as long as it is kept, no other is at the same place.
-    pub fn lineage(&self) -> &Arc<()> {
-        &self.lineage
-    }
-
-    /// Per set of the batch, its number. Numbers are dense in their lineage.
-    pub fn of_sets(&self) -> &[u32] {
-        &self.ids
-    }
-}
-
 /// Sets of tags by their texts.
 #[derive(Debug)]
 pub struct TagMemory {
     hasher: RandomState,
-    /// Numbers of sets by the hash of their text.
-    slots: Slots,
-    /// Per set, how it is found. The first one is the empty set, which is not found by a text.
-    known: Vec<Known>,
-    /// Per set its text and, in one piece behind it, its tags: one place to wait for.
-    bytes: Vec<u8>,
-    /// Those of the set that is being read.
+    /// Numbers of sets by the hash of their text, with its quotes single and doubled.
+    slots: [Slots; 2],
+    texts: Vec<u8>,
+    /// Per set, where its text ends. The first one is the empty set, which is not found by a text.
+    ends: Vec<u32>,
+    /// Per set, whether its text could not be read, and how many could not.
+    unreadable: Vec<bool>,
+    n_unreadable: usize,
+    /// Batches have them, too, but mostly not for longer than until the next one is read.
+    sets: Arc<NumberedSets>,
+    /// The tags of the set that is being read.
     tags: Tags,
-    /// The texts of a batch, with their quotes single and doubled.
-    here: [Here; 2],
-    /// Another one when numbers are given anew.
-    lineage: Arc<()>,
+    /// Per set, its code in the batch at hand; [`NOT_HERE`] for most.
+    codes: Vec<i32>,
     max_bytes: usize,
     /// Batches that are still to be read without the memory.
     pause: u32,
@@ -69,45 +53,7 @@ pub struct TagMemory {
     n_pauses: usize,
 }
 
-/// The distinct texts of a batch.
-#[derive(Debug)]
-struct Here {
-    texts: Interner,
-    /// Per text its number among all of the batch, from 1 on.
-    numbers: Vec<u32>,
-}
-
-impl Here {
-    fn both(hasher: &RandomState) -> [Here; 2] {
-        [(); 2].map(|()| Here {
-            texts: Interner::hashing_by(hasher),
-            numbers: Vec::new(),
-        })
-    }
-
-    fn clear(&mut self) {
-        self.texts.clear();
-        self.numbers.clear();
-    }
-}
-
-/// A set that is remembered.
-#[derive(Debug, Clone, Copy, Default)]
-struct Known {
-    /// Where its text begins. Its tags end where the next text begins.
-    start: u32,
-    text_len: u32,
-    is_doubled: bool,
-    is_unreadable: bool,
-}
-
-impl Known {
-    #[inline]
-    fn text(self) -> Range<usize> {
-        let start = self.start as usize;
-        start..start + self.text_len as usize
-    }
-}
+const NOT_HERE: i32 = -1;
 
 impl Default for TagMemory {
     fn default() -> Self {
@@ -118,18 +64,16 @@ impl Default for TagMemory {
 impl TagMemory {
     /// A memory that forgets everything once past so many bytes.
     pub fn with_limit(max_bytes: usize) -> Self {
-        TagMemory::hashing_by(RandomState::default(), max_bytes)
-    }
-
-    fn hashing_by(hasher: RandomState, max_bytes: usize) -> Self {
         TagMemory {
-            here: Here::both(&hasher),
-            hasher,
-            slots: Slots::default(),
-            known: vec![Known::default()],
-            bytes: Vec::new(),
+            hasher: RandomState::default(),
+            slots: Default::default(),
+            texts: Vec::new(),
+            ends: vec![0],
+            unreadable: vec![false],
+            n_unreadable: 0,
+            sets: Arc::default(),
             tags: Tags::default(),
-            lineage: Arc::default(),
+            codes: Vec::new(),
             max_bytes,
             pause: 0,
             n_pauses: 0,
@@ -142,17 +86,13 @@ impl TagMemory {
             self.pause -= 1;
             return None;
         }
-        self.here.iter_mut().for_each(Here::clear);
+        if self.size_bytes() > self.max_bytes {
+            self.forget();
+        }
         Some(RememberedSets {
-            rows: Vec::with_capacity(n_rows),
-            distinct: Vec::new(),
-            here: std::mem::replace(&mut self.here, Here::both(&self.hasher)),
-            offsets: vec![0, 0],
-            tags: Tags::default(),
-            ids: vec![0],
-            n_new: 0,
-            n_before: self.known.len(),
-            lineage: Arc::clone(&self.lineage),
+            numbers: Vec::with_capacity(n_rows),
+            n_before: self.ends.len(),
+            is_full: false,
             memory: self,
         })
     }
@@ -168,81 +108,110 @@ impl TagMemory {
         *self = TagMemory {
             pause: self.pause,
             n_pauses: self.n_pauses,
-            ..TagMemory::hashing_by(self.hasher.clone(), self.max_bytes)
+            ..TagMemory::with_limit(self.max_bytes)
         };
     }
 
     fn size_bytes(&self) -> usize {
-        self.slots.size_bytes() + self.known.capacity() * size_of::<Known>() + self.bytes.capacity()
+        let slots: usize = self.slots.iter().map(Slots::size_bytes).sum();
+        let per_set = size_of::<(u32, bool, i32)>();
+        slots + self.texts.capacity() + self.ends.capacity() * per_set + self.sets.size_bytes()
     }
 
-    /// Whether a number is that of a set with this key.
     #[inline]
-    fn is_of(&self, set: u32, (text, is_doubled): SetKey<'_>) -> bool {
-        let known = self.known.get(set as usize);
-        known
-            .is_some_and(|known| known.is_doubled == is_doubled && same_text(&self.bytes[known.text()], text))
+    fn tag_of(&self, text: &[u8]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(text);
+        (hasher.finish() >> 32) as u32
     }
 
-    /// The number of the set of a key that is not empty, whose text has the hash `tag`. `read` is asked only when it
-    /// is new.
     #[inline]
-    fn find_or_read(
-        &mut self,
-        key: SetKey<'_>,
-        tag: u32,
-        read: impl FnOnce(&mut TagSink<'_>) -> bool,
-    ) -> usize {
-        match self.slots.find(tag, |set| self.is_of(set, key)) {
-            Some(set) => set as usize,
-            None => self.add(key, tag, read),
-        }
+    fn text_of(&self, set: u32) -> Range<usize> {
+        let set = set as usize;
+        let start = if set == 0 { 0 } else { self.ends[set - 1] };
+        start as usize..self.ends[set] as usize
     }
 
-    /// Of each key, the number of the set that it may be: 0 where none seems to be known. What is looked at is near
-    /// from then on.
-    fn glance(&mut self, keys: &[SetKey<'_>], distinct: &[Distinct], sets: &mut [u32; BLOCK]) {
-        let mut texts = [Known::default(); BLOCK];
-        self.slots.reserve(keys.len());
-        for (set, Distinct { tag, .. }) in sets.iter_mut().zip(distinct) {
-            *set = Slots::number(self.slots.glance(*tag), *tag).unwrap_or(0);
-        }
-        for (text, set) in texts.iter_mut().zip(&sets[..keys.len()]) {
-            *text = self.known[*set as usize];
-        }
-        for ((set, known), (key, _)) in sets.iter_mut().zip(texts).zip(keys) {
-            let text = &self.bytes[known.text()];
-            if text.first_chunk::<8>() != key.first_chunk() || text.last_chunk::<8>() != key.last_chunk() {
-                *set = 0;
+    #[inline]
+    fn is_of(&self, set: u32, text: &[u8]) -> bool {
+        same_text(&self.texts[self.text_of(set)], text)
+    }
+
+    /// Per row of a batch a code, and per code the number of its set. The first one is that of the empty set.
+    fn codes_here(&mut self, numbers: &[i32]) -> (Vec<i32>, Vec<u32>) {
+        let of_sets = &mut self.codes;
+        of_sets.resize(self.ends.len(), NOT_HERE);
+        of_sets[0] = 0;
+        let mut ids = vec![0];
+        let codes = numbers.iter().map(|set| {
+            let code = &mut of_sets[*set as usize];
+            if *code == NOT_HERE {
+                *code = ids.len() as i32;
+                ids.push(*set as u32);
             }
+            *code
+        });
+        let codes = codes.collect();
+        for id in &ids {
+            of_sets[*id as usize] = NOT_HERE;
+        }
+        (codes, ids)
+    }
+
+    /// Begins a pause where nearly all sets of a batch were new. Only a memory that held enough can tell.
+    fn judge(&mut self, n_before: usize, n_new: usize, n_here: usize) {
+        if n_before * 2 < n_here {
+            return;
+        }
+        if n_new * 8 > n_here * 7 {
+            self.pause = PAUSES[self.n_pauses.min(PAUSES.len() - 1)];
+            self.n_pauses += 1;
+            self.forget();
+        } else {
+            self.n_pauses = 0;
         }
     }
 
+    /// Of each key half a hash, and the number of the set that it may be: 0, which has no text, where none seems to be
+    /// known.
+    fn glance(&mut self, keys: &[SetKey<'_>], found: &mut [(u32, u32); BLOCK]) {
+        self.slots.iter_mut().for_each(|slots| slots.reserve(keys.len()));
+        for ((tag, _), (text, _)) in found.iter_mut().zip(keys) {
+            *tag = self.tag_of(text);
+        }
+        for ((tag, set), (_, is_doubled)) in found.iter_mut().zip(keys) {
+            let slots = &self.slots[usize::from(*is_doubled)];
+            *set = Slots::number(slots.glance(*tag), *tag).unwrap_or(0);
+        }
+    }
+
+    /// The number of the set of a text that is not empty. `read` is asked only when it is new. None where no more texts
+    /// have room.
     #[cold]
-    fn add(
+    fn find_or_read(
         &mut self,
         (text, is_doubled): SetKey<'_>,
         tag: u32,
         read: impl FnOnce(&mut TagSink<'_>) -> bool,
-    ) -> usize {
-        if self.size_bytes() > self.max_bytes {
-            self.forget();
+    ) -> Option<u32> {
+        let slots = &self.slots[usize::from(is_doubled)];
+        if let Some(set) = slots.find(tag, |set| self.is_of(set, text)) {
+            return Some(set);
         }
+        let end = u32::try_from(self.texts.len() + text.len()).ok()?;
         self.tags.clear();
         let is_readable = read(&mut TagSink::new(&mut self.tags));
-        let set = self.known.len();
-        self.known.push(Known {
-            // What is before it is within the bound.
-            start: self.bytes.len() as u32,
-            text_len: text.len() as u32,
-            is_doubled,
-            is_unreadable: !is_readable,
-        });
-        self.bytes.extend_from_slice(text);
-        self.tags.write_to(&mut self.bytes);
-        self.slots.reserve(1);
-        self.slots.find_or(tag, |_| false, || set as u32);
-        set
+        let set = self.ends.len() as u32;
+        self.texts.extend_from_slice(text);
+        self.ends.push(end);
+        self.unreadable.push(!is_readable);
+        self.n_unreadable += usize::from(!is_readable);
+        // A copy only where someone has kept a batch.
+        Arc::make_mut(&mut self.sets).push(&self.tags);
+        let slots = &mut self.slots[usize::from(is_doubled)];
+        slots.reserve(1);
+        slots.find_or(tag, |_| false, || set);
+        Some(set)
     }
 }
 
@@ -250,143 +219,97 @@ impl TagMemory {
 #[derive(Debug)]
 pub struct RememberedSets<'m> {
     memory: &'m mut TagMemory,
-    /// Per row the number of its text, 0 for none.
-    rows: Vec<u32>,
-    distinct: Vec<Distinct>,
-    here: [Here; 2],
-    /// Per set of the batch, where its tags end.
-    offsets: Vec<i32>,
-    tags: Tags,
-    /// Per set of the batch, its number in the memory.
-    ids: Vec<u32>,
-    /// The lineage of the first of them.
-    lineage: Arc<()>,
-    /// Sets that were read for this batch, and those that the memory held before it.
-    n_new: usize,
+    /// Per row, the number of its set.
+    numbers: Vec<i32>,
+    /// Sets that the memory held before the batch.
     n_before: usize,
-}
-
-/// A text of a batch.
-#[derive(Debug)]
-struct Distinct {
-    /// The first row that has it.
-    row: usize,
-    is_doubled: bool,
-    /// Its code among those whose quotes are as its own.
-    code: i32,
-    /// Half its hash.
-    tag: u32,
+    /// Whether some text had no room.
+    is_full: bool,
 }
 
 /// The tags of a batch.
 #[derive(Debug)]
 pub struct Remembered {
-    /// Per row a code, and the distinct sets.
-    pub column: DictionaryArray<Int32Type>,
-    /// The numbers of the sets; None where numbers were given anew on the way.
-    pub ids: Option<SetIds>,
-    /// Rows whose tags could not be read.
-    pub n_unreadable: u64,
+    /// Per row its set.
+    pub tags: BatchTags,
+    /// The rows whose tags could not be read; None where all could.
+    pub unreadable: Option<BooleanBuffer>,
 }
 
 impl RememberedSets<'_> {
-    /// Adds a row by what its tags are told by.
+    /// Adds rows, [`BLOCK`] at most, by what their tags are told by. `read` is asked for the tags of a row where its
+    /// text is new to the memory, and says whether it could read all.
     #[inline]
-    pub fn push(&mut self, (text, is_doubled): SetKey<'_>) {
-        if text.is_empty() {
-            self.rows.push(0);
-            return;
-        }
-        let Here { texts, numbers } = &mut self.here[usize::from(is_doubled)];
-        let (code, tag) = texts.intern_and_tag(text);
-        if code as usize == numbers.len() {
-            self.distinct.push(Distinct {
-                row: self.rows.len(),
-                is_doubled,
-                code,
-                tag,
-            });
-            numbers.push(self.distinct.len() as u32);
-        }
-        self.rows.push(numbers[code as usize]);
-    }
-
-    /// The column. `read` is asked for the tags of a row where its text is new to the memory, and says whether it could
-    /// read all.
-    pub fn finish(
-        mut self,
+    pub fn push(
+        &mut self,
+        keys: &[SetKey<'_>],
         mut read: impl FnMut(usize, SetKey<'_>, &mut TagSink<'_>) -> bool,
-    ) -> Result<Remembered> {
-        let here = std::mem::replace(&mut self.here, Here::both(&self.memory.hasher));
-        let distinct = std::mem::take(&mut self.distinct);
-        let mut sets = [0; BLOCK];
-        // Per text its set's code, and whether it could be read.
-        let mut texts = Vec::with_capacity(1 + distinct.len());
-        texts.push((0, true));
-        let mut keys: Vec<SetKey<'_>> = Vec::with_capacity(BLOCK);
-        for block in distinct.chunks(BLOCK) {
-            keys.clear();
-            keys.extend((block.iter()).map(|text| {
-                (
-                    here[usize::from(text.is_doubled)].texts.get(text.code),
-                    text.is_doubled,
-                )
-            }));
-            self.memory.glance(&keys, block, &mut sets);
-            for (i, key) in keys.iter().enumerate() {
-                // The memory may have begun anew since the glance, so what was seen is looked at again.
-                texts.push(if sets[i] > 0 && self.memory.is_of(sets[i], *key) {
-                    self.take(sets[i] as usize)
-                } else {
-                    let n_new = &mut self.n_new;
-                    let set = self.memory.find_or_read(*key, block[i].tag, |sink| {
-                        *n_new += 1;
-                        read(block[i].row, *key, sink)
-                    });
-                    self.take(set)
-                });
-            }
-        }
-        let of_rows = || self.rows.iter().map(|number| texts[*number as usize]);
-        let codes = of_rows().map(|(code, _)| code).collect();
-        let n_unreadable = if texts.iter().all(|(_, is_readable)| *is_readable) {
-            0
-        } else {
-            of_rows().filter(|(_, is_readable)| !is_readable).count() as u64
-        };
-        let RememberedSets { memory, ids, .. } = self;
-        memory.here = here;
-        let ids = Arc::ptr_eq(&self.lineage, &memory.lineage).then(|| SetIds {
-            lineage: self.lineage,
-            ids: ids.as_slice().into(),
-        });
-        // Only a memory that held enough can tell that nothing was to be found in it.
-        let n_sets = self.offsets.len();
-        if self.n_before * 2 >= n_sets {
-            if self.n_new * 8 > n_sets * 7 {
-                memory.pause = PAUSES[memory.n_pauses.min(PAUSES.len() - 1)];
-                memory.n_pauses += 1;
-                memory.forget();
+    ) {
+        let mut found = [(0, 0); BLOCK];
+        self.memory.glance(keys, &mut found);
+        for (key, (tag, set)) in keys.iter().zip(found) {
+            let (text, _) = *key;
+            let number = if self.memory.is_of(set, text) {
+                set
+            } else if text.is_empty() {
+                0
             } else {
-                memory.n_pauses = 0;
-            }
+                let row = self.numbers.len();
+                let set = self.memory.find_or_read(*key, tag, |sink| read(row, *key, sink));
+                self.is_full |= set.is_none();
+                set.unwrap_or(0)
+            };
+            self.numbers.push(number as i32);
         }
-        Ok(Remembered {
-            column: self.tags.finish(codes, self.offsets)?,
-            ids,
-            n_unreadable,
-        })
     }
 
-    /// Copies a set into the batch, which has its text once; its code there, and whether it could be read.
-    fn take(&mut self, set: usize) -> (i32, bool) {
-        let TagMemory { known, bytes, .. } = &*self.memory;
-        let code = self.ids.len() as i32;
-        self.ids.push(set as u32);
-        let end = known.get(set + 1).map_or(bytes.len(), |next| next.start as usize);
-        self.tags.read_from(&bytes[known[set].text().end..end]);
-        self.offsets.push(self.tags.len() as i32);
-        (code, !known[set].is_unreadable)
+    /// The tags, as numbers only where no more is wanted.
+    ///
+    /// Errors: a limit, for texts of more than 4 GiB.
+    pub fn finish(self, wanted: WantedTags) -> Result<Remembered> {
+        let RememberedSets {
+            memory,
+            numbers,
+            n_before,
+            is_full,
+        } = self;
+        if is_full {
+            return Err(Error::limit(
+                "limit.chunk",
+                "the tags of one chunk need more than 4 GiB",
+            ));
+        }
+        let unreadable = (memory.n_unreadable > 0).then(|| {
+            let of_rows = numbers.iter().map(|set| memory.unreadable[*set as usize]);
+            of_rows.collect()
+        });
+        let n_new = memory.ends.len() - n_before;
+        let sets = Arc::clone(&memory.sets);
+        let tags = if wanted == WantedTags::Sets {
+            let (codes, ids) = memory.codes_here(&numbers);
+            memory.judge(n_before, n_new, ids.len());
+            let (mut tags, mut offsets) = (Tags::default(), Vec::with_capacity(1 + ids.len()));
+            offsets.push(0);
+            tags.extend(&sets, &ids, &mut offsets);
+            BatchTags::Sets {
+                column: tags.finish(codes, offsets)?,
+                ids: Some(SetIds {
+                    lineage: Arc::clone(sets.lineage()),
+                    ids: ids.into(),
+                }),
+            }
+        } else {
+            // A few new ones cost little, however few others there are.
+            if n_new * 8 > numbers.len() {
+                let (_, ids) = memory.codes_here(&numbers);
+                memory.judge(n_before, n_new, ids.len());
+            }
+            BatchTags::Numbers {
+                numbers: Int32Array::from(numbers),
+                sets,
+            }
+        };
+        Ok(Remembered { tags, unreadable })
     }
 }
 
@@ -396,37 +319,63 @@ mod tests {
     use arrow::array::AsArray;
 
     /// Reads a batch of texts that each are the key of their only tag; `!` at the end makes one unreadable.
-    /// Says whether they are remembered, and under which numbers.
-    fn read(memory: &mut TagMemory, texts: &[String], n_read: &mut usize) -> (bool, Option<SetIds>) {
-        let Some(mut sets) = memory.next_batch(texts.len()) else {
-            return (false, None);
+    /// None where they are not remembered.
+    fn read(
+        memory: &mut TagMemory,
+        texts: &[String],
+        wanted: WantedTags,
+        n_read: &mut usize,
+    ) -> Option<BatchTags> {
+        let mut sets = memory.next_batch(texts.len())?;
+        let keys: Vec<SetKey<'_>> = texts.iter().map(|text| (text.as_bytes(), false)).collect();
+        for block in keys.chunks(7) {
+            sets.push(block, |row, (key, is_doubled), sink| {
+                let text = &texts[row];
+                assert_eq!((key, is_doubled), (text.as_bytes(), false));
+                *n_read += 1;
+                sink.push(text, None);
+                sink.push(text, None);
+                !text.ends_with('!')
+            });
+        }
+        let Remembered { tags, unreadable } = sets.finish(wanted).unwrap();
+        for (row, text) in texts.iter().enumerate() {
+            let is_unreadable = unreadable.as_ref().is_some_and(|rows| rows.value(row));
+            assert_eq!(is_unreadable, text.ends_with('!'));
+        }
+        let keys_of: Vec<Vec<String>> = match &tags {
+            BatchTags::Sets { column, .. } => {
+                let maps = column.values().as_map();
+                let keys_of = |code: &i32| {
+                    let keys = maps.value(*code as usize);
+                    let keys = keys.column(0).as_string::<i32>().iter().flatten();
+                    keys.map(str::to_owned).collect()
+                };
+                column.keys().values().iter().map(keys_of).collect()
+            }
+            BatchTags::Numbers { numbers, sets } => {
+                let keys_of = |set: &i32| {
+                    sets.tags_of(*set as usize)
+                        .map(|(key, _)| key.to_owned())
+                        .collect()
+                };
+                numbers.values().iter().map(keys_of).collect()
+            }
         };
-        for text in texts {
-            sets.push((text.as_bytes(), false));
+        let expected = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let expected: Vec<Vec<String>> = texts
+            .iter()
+            .map(|text| expected(text).into_iter().collect())
+            .collect();
+        assert_eq!(keys_of, expected);
+        Some(tags)
+    }
+
+    fn ids(tags: Option<BatchTags>) -> SetIds {
+        match tags {
+            Some(BatchTags::Sets { ids: Some(ids), .. }) => ids,
+            other => panic!("no numbers: {other:?}"),
         }
-        let all = sets.finish(|row, (key, is_doubled), sink| {
-            let text = &texts[row];
-            assert_eq!((key, is_doubled), (text.as_bytes(), false));
-            *n_read += 1;
-            sink.push(text, None);
-            sink.push(text, None);
-            !text.ends_with('!')
-        });
-        let Remembered {
-            column,
-            ids,
-            n_unreadable,
-        } = all.unwrap();
-        let n_expected = texts.iter().filter(|text| text.ends_with('!')).count();
-        assert_eq!(n_unreadable, n_expected as u64);
-        let maps = column.values().as_map();
-        for (text, code) in texts.iter().zip(column.keys().values()) {
-            let keys = maps.value(*code as usize);
-            let keys: Vec<_> = keys.column(0).as_string::<i32>().iter().flatten().collect();
-            let expected = (!text.is_empty()).then_some(text.as_str());
-            assert_eq!(keys, expected.as_slice());
-        }
-        (true, ids)
     }
 
     fn texts(numbers: Range<usize>) -> Vec<String> {
@@ -445,7 +394,7 @@ mod tests {
         ];
         let mut ids = batches.iter().map(|batch| {
             let texts: Vec<String> = batch.iter().map(|text| (*text).to_owned()).collect();
-            read(&mut memory, &texts, &mut n_read).1.unwrap()
+            ids(read(&mut memory, &texts, WantedTags::Sets, &mut n_read))
         });
         let first = ids.next().unwrap();
         assert_eq!(first.of_sets(), [0, 1, 2]);
@@ -459,20 +408,46 @@ mod tests {
     }
 
     #[test]
+    fn whoever_wants_numbers_gets_those_of_the_lineage() {
+        let mut memory = TagMemory::default();
+        let mut n_read = 0;
+        let mut kept = Vec::new();
+        for (batch, expected) in [
+            (vec!["a", "", "b!", "a"], vec![1, 0, 2, 1]),
+            (vec!["b!", "c", "b!"], vec![2, 3, 2]),
+            (vec![], vec![]),
+            (vec!["c", "d", "a"], vec![3, 4, 1]),
+        ] {
+            let texts: Vec<String> = batch.iter().map(|text| (*text).to_owned()).collect();
+            let tags = read(&mut memory, &texts, WantedTags::Numbers, &mut n_read);
+            let Some(BatchTags::Numbers { numbers, sets }) = tags else {
+                panic!("no numbers")
+            };
+            assert_eq!(numbers.values(), &expected[..]);
+            // Batches that are kept do not change.
+            kept.push((sets.len(), sets));
+            let first = kept[0].1.lineage();
+            for (n, sets) in &kept {
+                assert!(sets.len() == *n && Arc::ptr_eq(sets.lineage(), first));
+            }
+        }
+        assert_eq!(kept.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [3, 4, 4, 5]);
+        assert_eq!(n_read, 4);
+    }
+
+    #[test]
     fn past_its_bound_a_memory_begins_a_lineage() {
         let mut memory = TagMemory::with_limit(100_000);
         let (mut n_read, mut n_lineages) = (0, 0);
         let mut last: Option<SetIds> = None;
         for batch in 0..200 {
             // Half of each batch stood in the one before it.
-            let (_, ids) = read(&mut memory, &texts(batch * 20..batch * 20 + 40), &mut n_read);
+            let texts = texts(batch * 20..batch * 20 + 40);
+            let ids = ids(read(&mut memory, &texts, WantedTags::Sets, &mut n_read));
             assert!(memory.size_bytes() <= 2 * 100_000);
-            let goes_on = match (&last, &ids) {
-                (Some(last), Some(ids)) => Arc::ptr_eq(last.lineage(), ids.lineage()),
-                _ => false,
-            };
+            let goes_on = (last.as_ref()).is_some_and(|last| Arc::ptr_eq(last.lineage(), ids.lineage()));
             n_lineages += usize::from(!goes_on);
-            last = ids;
+            last = Some(ids);
         }
         assert!((3..50).contains(&n_lineages), "{n_lineages} lineages");
         assert!((4000..4800).contains(&n_read), "{n_read} texts read");
@@ -480,16 +455,21 @@ mod tests {
 
     #[test]
     fn texts_that_do_not_repeat_are_not_remembered_for_a_while() {
-        let mut memory = TagMemory::default();
-        let mut n_read = 0;
-        let remembered: Vec<usize> = (0..400)
-            .filter(|batch| read(&mut memory, &texts(batch * 100..batch * 100 + 100), &mut n_read).0)
-            .collect();
-        assert_eq!(remembered, [0, 1, 18, 19, 52, 53, 118, 119, 248, 249, 378, 379]);
-        // When they mean something else, that may hold no longer.
-        memory.begin_anew();
-        for _ in 0..100 {
-            assert!(read(&mut memory, &texts(0..100), &mut n_read).0);
+        for wanted in [WantedTags::Sets, WantedTags::Numbers] {
+            let mut memory = TagMemory::default();
+            let mut n_read = 0;
+            let mut is_remembered = |memory: &mut TagMemory, numbers: Range<usize>| {
+                read(memory, &texts(numbers), wanted, &mut n_read).is_some()
+            };
+            let remembered: Vec<usize> = (0..400)
+                .filter(|batch| is_remembered(&mut memory, batch * 100..batch * 100 + 100))
+                .collect();
+            assert_eq!(remembered, [0, 1, 18, 19, 52, 53, 118, 119, 248, 249, 378, 379]);
+            // When they mean something else, that may hold no longer.
+            memory.begin_anew();
+            for _ in 0..100 {
+                assert!(is_remembered(&mut memory, 0..100));
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, DictionaryArray, MapArray, StringArray, StructArray};
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, MapArray, StringArray, StructArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type};
 use hashbrown::HashTable;
@@ -115,22 +115,31 @@ impl Tags {
     }
 
     /// Adds tags that were written in one piece.
-    ///
-    /// # Panics
-    /// When `piece` is no such piece.
-    pub(super) fn read_from(&mut self, piece: &[u8]) {
-        let (numbers, _) = piece.as_chunks::<4>();
-        let n_tags = u32::from_le_bytes(numbers[0]) as usize;
-        let (lens, _) = numbers[1..=2 * n_tags].as_chunks::<2>();
-        let texts = &piece[4 + 8 * n_tags..];
+    fn read_from(&mut self, piece: Piece<'_>) {
+        let Piece { lens, keys, values } = piece;
         let key_lens = lens.iter().map(|[key, _]| u32::from_le_bytes(*key) as usize);
-        let (keys, values) = texts.split_at(key_lens.clone().sum());
         self.keys.extend(key_lens, keys);
         let value_lens = lens.iter().map(|[_, value]| u32::from_le_bytes(*value));
         self.has_value
             .extend(value_lens.clone().map(|len| len != Tags::NO_VALUE));
         let value_lens = value_lens.map(|len| if len == Tags::NO_VALUE { 0 } else { len as usize });
         self.values.extend(value_lens, values);
+    }
+
+    /// Adds sets of these numbers, and where each ends to `offsets`.
+    pub(super) fn extend(&mut self, sets: &NumberedSets, numbers: &[u32], offsets: &mut Vec<i32>) {
+        const BLOCK: usize = 32;
+        for block in numbers.chunks(BLOCK) {
+            // Found one after the other, so that the waits for memory overlap.
+            let mut pieces = [Piece::default(); BLOCK];
+            for (piece, number) in pieces.iter_mut().zip(block) {
+                *piece = sets.piece(*number as usize);
+            }
+            for piece in &pieces[..block.len()] {
+                self.read_from(*piece);
+                offsets.push(self.len() as i32);
+            }
+        }
     }
 
     const NO_VALUE: u32 = u32::MAX;
@@ -152,6 +161,152 @@ impl Tags {
 
     fn get(&self, at: usize) -> (&[u8], Option<&[u8]>) {
         (self.keys.get(at), self.has_value[at].then(|| self.values.get(at)))
+    }
+}
+
+/// Tags in one piece.
+#[derive(Debug, Clone, Copy, Default)]
+struct Piece<'a> {
+    /// Of each key and value.
+    lens: &'a [[[u8; 4]; 2]],
+    keys: &'a [u8],
+    values: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    /// # Panics
+    /// When `bytes` are not what [`Tags::write_to`] writes.
+    fn of(bytes: &'a [u8]) -> Self {
+        let (numbers, _) = bytes.as_chunks::<4>();
+        let n_tags = u32::from_le_bytes(numbers[0]) as usize;
+        let (lens, _) = numbers[1..=2 * n_tags].as_chunks::<2>();
+        let keys_len = lens
+            .iter()
+            .map(|[key, _]| u32::from_le_bytes(*key) as usize)
+            .sum();
+        let (keys, values) = bytes[4 + 8 * n_tags..].split_at(keys_len);
+        Piece { lens, keys, values }
+    }
+
+    fn tags(self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+        let Piece {
+            lens,
+            mut keys,
+            mut values,
+        } = self;
+        let next = |bytes: &mut &'a [u8], len: u32| {
+            let (text, rest) = bytes.split_at(len as usize);
+            *bytes = rest;
+            std::str::from_utf8(text).unwrap_or_else(|_| unreachable!("a sink takes texts"))
+        };
+        lens.iter().map(move |[key, value]| {
+            let value = u32::from_le_bytes(*value);
+            (
+                next(&mut keys, u32::from_le_bytes(*key)),
+                (value != Tags::NO_VALUE).then(|| next(&mut values, value)),
+            )
+        })
+    }
+}
+
+/// Sets of tags by number. The first one is empty. As more come, none changes.
+#[derive(Debug, Clone)]
+pub struct NumberedSets {
+    lineage: Arc<()>,
+    /// The tags of each set in one piece.
+    pieces: Vec<u8>,
+    /// Per set, where its tags end.
+    ends: Vec<usize>,
+}
+
+impl Default for NumberedSets {
+    fn default() -> Self {
+        let mut sets = NumberedSets {
+            lineage: Arc::default(),
+            pieces: Vec::new(),
+            ends: Vec::new(),
+        };
+        sets.push(&Tags::default());
+        sets
+    }
+}
+
+impl NumberedSets {
+    /// Whose numbers they are; as long as it is kept, no other is at the same place.
+    pub fn lineage(&self) -> &Arc<()> {
+        &self.lineage
+    }
+
+    /// How many there are, one at least.
+    #[expect(clippy::len_without_is_empty, reason = "the empty set is always there")]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The tags of a set: key, and value where it has one.
+    ///
+    /// # Panics
+    /// When no set has this number.
+    pub fn tags_of(&self, set: usize) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.piece(set).tags()
+    }
+
+    fn piece(&self, set: usize) -> Piece<'_> {
+        let start = if set == 0 { 0 } else { self.ends[set - 1] };
+        Piece::of(&self.pieces[start..self.ends[set]])
+    }
+
+    pub(super) fn push(&mut self, tags: &Tags) {
+        tags.write_to(&mut self.pieces);
+        self.ends.push(self.pieces.len());
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.pieces.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+}
+
+/// Numbers of the sets of a batch: of one lineage, a number is the same set in every batch.
+#[derive(Debug, Clone)]
+pub struct SetIds {
+    pub(super) lineage: Arc<()>,
+    pub(super) ids: Arc<[u32]>,
+}
+
+impl SetIds {
+    /// Whose numbers they are; as long as it is kept, no other is at the same place.
+    pub fn lineage(&self) -> &Arc<()> {
+        &self.lineage
+    }
+
+    /// Per set of the batch, its number. Numbers are dense in their lineage.
+    pub fn of_sets(&self) -> &[u32] {
+        &self.ids
+    }
+}
+
+/// The tags of the rows of a batch.
+#[derive(Debug, Clone)]
+pub enum BatchTags {
+    /// Each set of the batch once.
+    Sets {
+        /// Per row a code, and the distinct sets.
+        column: DictionaryArray<Int32Type>,
+        /// The numbers that the sets have beyond this batch, where they are remembered.
+        ids: Option<SetIds>,
+    },
+    /// Sets that batches share.
+    Numbers {
+        /// Per row, the number of its set.
+        numbers: Int32Array,
+        /// The sets of this batch, and others.
+        sets: Arc<NumberedSets>,
+    },
+}
+
+impl From<DictionaryArray<Int32Type>> for BatchTags {
+    fn from(column: DictionaryArray<Int32Type>) -> Self {
+        BatchTags::Sets { column, ids: None }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::charge::schema::{
     BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_END, BILLING_PERIOD_START, CHARGE_PERIOD_END,
     CHARGE_PERIOD_START, CHARGE_TIME, ColumnKind, EFFECTIVE_COST,
 };
+use crate::charge::tag_sets::BatchTags;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest::cells::{CellVisitor, Cells, Fault, Judged, TextArray};
 use crate::ingest::decode::{
@@ -179,8 +180,14 @@ impl CellVisitor for Gather<'_> {
                 },
                 Role::Schema(_, ColumnKind::Tags) => match &plan.tags {
                     Some(tags) if tags.column.is_some() || !tags.columns.is_empty() => {
-                        let sets = tag_sets(cells, plan, tags, Before::Nothing, &judged, &mut part.counts)?;
-                        Gathered::Text(tags_as_json(&sets.column)?)
+                        let found =
+                            tag_sets(cells, plan, tags, Before::default(), &judged, &mut part.counts)?;
+                        let BatchTags::Sets { column, .. } = found else {
+                            return Err(Error::bug(
+                                "numbers of sets of tags were given where none are kept",
+                            ));
+                        };
+                        Gathered::Text(tags_as_json(&column)?)
                     }
                     _ => Gathered::Null,
                 },

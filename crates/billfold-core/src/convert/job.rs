@@ -14,7 +14,7 @@ use super::run::{MoneyNeed, Run};
 use super::write::{Carrier, Packing, write};
 use crate::charge::batch::RowCounts;
 use crate::charge::schema::{self, BILLED_COST, CONTRACTED_COST, EFFECTIVE_COST, LIST_COST};
-use crate::charge::{CostMetric, ScanHint};
+use crate::charge::{CostMetric, ScanHint, WantedTags};
 use crate::dataset::{self, Outcome, Progress, RunOptions};
 use crate::error::{Diagnostic, Error, ErrorKind, Location, Result};
 use crate::ingest::bill::{Bill, BillPlan, BillStream};
@@ -141,7 +141,7 @@ pub fn convert(
     mut options: RunOptions<'_>,
 ) -> Result<Conversion> {
     let hint = ScanHint {
-        tags: true,
+        tags: WantedTags::Sets,
         default_currency: convert.default_currency,
         ..ScanHint::of_cost(CostMetric::Effective)
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::RunOptions;
 use crate::alias::{AliasState, TagAliases};
-use crate::charge::{ChargeBatch, ScanHint};
+use crate::charge::{ChargeBatch, ScanHint, WantedTags};
 use crate::engine::plan::BatchColumn;
 use crate::engine::{AliasReceipt, ConversionReceipt, LookupReceipt, Plan};
 use crate::error::Result;
@@ -39,9 +39,14 @@ impl<'p> Between<'p> {
         check_aliases(&options.aliases, plan)?;
         options.aliases.check(options.lookups.tag_keys())?;
         let exchange = options.exchange.as_ref();
+        let mut hint = plan.hint.clone();
+        if !options.aliases.is_empty() && hint.tags > WantedTags::No {
+            // All sets of a batch are looked at.
+            hint.want_tags(WantedTags::Sets);
+        }
         Ok(Between {
             aliases: options.aliases.clone(),
-            lookups: options.lookups.bind(&plan.hint),
+            lookups: options.lookups.bind(&hint),
             exchange: exchange
                 .map(|exchange| BoundExchange::new(Arc::clone(exchange), plan))
                 .transpose()?,
@@ -80,7 +85,7 @@ impl<'p> Between<'p> {
     /// What is odd and not wrong.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
         let unused = self.lookups.unused().iter();
-        let unread = !self.aliases.is_empty() && !self.hint().tags;
+        let unread = !self.aliases.is_empty() && self.hint().tags == WantedTags::No;
         unused
             .map(|table| format!("{table}: the question names none of the table's columns"))
             .chain(unread.then(|| "the tag aliases change nothing: the question reads no tags".to_owned()))
@@ -95,7 +100,7 @@ impl<'p> Between<'p> {
             exchange_states.extend(state.exchange);
         }
         Ok(BetweenAccount {
-            aliases: if self.hint().tags {
+            aliases: if self.hint().tags > WantedTags::No {
                 self.aliases.receipts(&aliases)
             } else {
                 Vec::new()

@@ -12,6 +12,7 @@ mod finish;
 mod gather;
 pub(crate) mod group;
 mod numbering;
+mod of_sets;
 pub(crate) mod pairs;
 pub mod plan;
 pub mod receipt;
@@ -32,7 +33,7 @@ pub use receipt::{
     SourceReceipt, SplitReceipt, UnreadSource,
 };
 pub use rows::{ChargeRow, ChargeRows, RowsFold, RowsPlan};
-pub(crate) use select::filter_rows;
+pub(crate) use select::{Verdicts, filter_rows};
 pub use spill::{Memory, OpenTemp, StoredAnswer};
 pub(crate) use sums::Rolled;
 pub use sums::Sums;

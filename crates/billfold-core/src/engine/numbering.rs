@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 
+use super::group::BLOCK;
 use super::plan::BatchColumn;
 use super::sums::{Scratch, Sums};
+use super::tag_codes::Place;
 use crate::charge::ChargeBatch;
 use crate::time::{Calendar, PeriodNumbers};
 
@@ -193,12 +195,11 @@ impl Sums {
             BatchColumn::TagKey(key) => {
                 out.clear();
                 if let Some(tags) = batch.tags() {
-                    let codes: Vec<u32> = (0..tags.n_sets())
-                        .map(|set| {
-                            let value = tags.set(set).find(|(k, _)| k == key).and_then(|(_, v)| v);
-                            self.names[d].code(value.unwrap_or(""))
-                        })
-                        .collect();
+                    let names = &mut self.names[d];
+                    let codes = self.values_of_sets[d].turn_to(&tags, |set| {
+                        let value = tags.set(set).find(|(k, _)| k == key).and_then(|(_, v)| v);
+                        names.code(value.unwrap_or(""))
+                    });
                     out.extend(tags.codes().iter().map(|set| codes[*set as usize]));
                 }
             }
@@ -229,27 +230,31 @@ impl Sums {
         let mut n_room = (groups.len() + 1) * LANES;
         out.make_room(n_room);
         let mut at = 0;
-        for (i, group) in groups.iter().enumerate() {
-            let row = rows.map_or(i as u32, |rows| rows[i]);
-            let (tags, lanes) = of_sets.codes_and_lanes_of::<LANES>(sets[row as usize] as usize);
-            let end = at + tags.len();
-            if rows.is_some() {
-                out.contributions.resize(end, i as u32);
-            }
-            if let (Some(lanes), 0..=LANES) = (lanes, tags.len()) {
-                out.tags[at..at + LANES].copy_from_slice(lanes);
-                out.rows[at..at + LANES].copy_from_slice(&[row; LANES]);
-                out.spare[at..at + LANES].copy_from_slice(&[*group; LANES]);
-            } else {
-                if tags.len() > LANES {
-                    n_room += tags.len();
-                    out.make_room(n_room);
+        let mut near = [(Place::default(), [0; LANES]); BLOCK];
+        for (block, groups) in groups.chunks(BLOCK).enumerate() {
+            let first = block * BLOCK;
+            let row_of = |i: usize| rows.map_or((first + i) as u32, |rows| rows[first + i]);
+            let of_rows = (0..groups.len()).map(|i| sets[row_of(i) as usize] as usize);
+            of_sets.glance(of_rows, &mut near[..groups.len()]);
+            for (i, (group, (place, lanes))) in groups.iter().zip(&near).enumerate() {
+                let row = row_of(i);
+                let end = at + place.len();
+                if rows.is_some() {
+                    out.contributions.resize(end, (first + i) as u32);
                 }
-                out.tags[at..end].copy_from_slice(tags);
-                out.rows[at..end].fill(row);
-                out.spare[at..end].fill(*group);
+                if place.len() <= LANES {
+                    out.tags[at..at + LANES].copy_from_slice(lanes);
+                    out.rows[at..at + LANES].copy_from_slice(&[row; LANES]);
+                    out.spare[at..at + LANES].copy_from_slice(&[*group; LANES]);
+                } else {
+                    n_room += place.len();
+                    out.make_room(n_room);
+                    out.tags[at..end].copy_from_slice(of_sets.codes(*place));
+                    out.rows[at..end].fill(row);
+                    out.spare[at..end].fill(*group);
+                }
+                at = end;
             }
-            at = end;
         }
         for column in [&mut out.tags, &mut out.rows, &mut out.spare] {
             column.truncate(at);

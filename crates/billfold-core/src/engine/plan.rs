@@ -1,8 +1,8 @@
 //! The plan: a question with everything refused that a user can get wrong, bound to batch columns.
 //! Stage: bound request. Plain data.
 
-use crate::charge::ScanHint;
 use crate::charge::schema::BILLING_CURRENCY;
+use crate::charge::{ScanHint, WantedTags};
 use crate::error::{Error, Result};
 use crate::query::{Allocation, ChargeQuery, Clock, Condition, Dimension, DimensionSource};
 use crate::time::Calendar;
@@ -115,11 +115,11 @@ fn bind(dimension: &Dimension, hint: &mut ScanHint) -> BatchColumn {
         DimensionSource::Column(name) if name == BILLING_CURRENCY => BatchColumn::Currency,
         DimensionSource::Column(name) => BatchColumn::Text(hint.want_text(name)),
         DimensionSource::TagId => {
-            hint.tags = true;
+            hint.want_tags(WantedTags::Numbers);
             BatchColumn::TagId
         }
         DimensionSource::TagKey(key) => {
-            hint.tags = true;
+            hint.want_tags(WantedTags::Numbers);
             BatchColumn::TagKey(key.clone())
         }
         DimensionSource::Text(text) => BatchColumn::Constant(text.clone()),

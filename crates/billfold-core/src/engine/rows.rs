@@ -11,8 +11,8 @@ use super::finish::Finished;
 use super::group::Names;
 use super::plan::Plan;
 use super::sums::{Contributions, Sums, Watch};
-use crate::charge::ChargeBatch;
 use crate::charge::schema;
+use crate::charge::{ChargeBatch, WantedTags};
 use crate::error::{Error, Result};
 use crate::money::{Currency, ExactSum, Totals, share_between};
 use crate::query::{Allocation, ChargeQuery, RowOrder, RowOrderBy, RowsQuery};
@@ -94,7 +94,9 @@ impl RowsPlan {
         })?;
         refuse_billing_clock(&plan)?;
         plan.hint.ends = true;
-        plan.hint.tags |= query.tags;
+        if query.tags {
+            plan.hint.want_tags(WantedTags::Sets);
+        }
         let measures = want_measures(&mut plan, &query.measures)?;
         let columns = want_texts(&mut plan, &query.columns)?;
         let order = match &query.order.by {

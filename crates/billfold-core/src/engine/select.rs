@@ -3,9 +3,9 @@
 use arrow::array::{Array, AsArray, DictionaryArray, StringArray};
 use arrow::datatypes::Int32Type;
 
+use super::of_sets::OfSets;
 use super::plan::{BatchColumn, Plan};
 use crate::charge::ChargeBatch;
-use crate::charge::batch::TagColumn;
 use crate::query::Condition;
 
 /// The text of a tag as `tag_id` shows it: `key=value`, or the key alone where the tag has no value.
@@ -24,13 +24,18 @@ pub(crate) fn push_tag_text(out: &mut String, key: &str, value: Option<&str>) {
     }
 }
 
-/// Per row, whether all filters keep it; None when there is no filter.
-pub(crate) fn filter_rows(plan: &Plan, batch: &ChargeBatch) -> Option<Vec<bool>> {
+/// Per condition of a plan on tags, on which sets it holds, remembered from batch to batch.
+#[derive(Debug, Default)]
+pub(crate) struct Verdicts(Vec<OfSets<bool>>);
+
+/// Per row, whether all filters keep it; None when there is no filter. `verdicts` are of this plan.
+pub(crate) fn filter_rows(plan: &Plan, batch: &ChargeBatch, verdicts: &mut Verdicts) -> Option<Vec<bool>> {
     if plan.conditions.is_empty() {
         return None;
     }
+    verdicts.0.resize_with(plan.conditions.len(), OfSets::default);
     let mut keep = vec![true; batch.len()];
-    for (column, condition) in &plan.conditions {
+    for ((column, condition), of_sets) in plan.conditions.iter().zip(&mut verdicts.0) {
         match column {
             BatchColumn::Text(i) => keep_by_text(batch.text(*i), condition, &mut keep),
             BatchColumn::Currency => keep_by_text(batch.currency(), condition, &mut keep),
@@ -41,9 +46,11 @@ pub(crate) fn filter_rows(plan: &Plan, batch: &ChargeBatch) -> Option<Vec<bool>>
                 }
             }
             BatchColumn::TagKey(_) | BatchColumn::TagId => {
-                keep_by_set(batch, &mut keep, |tags, set| {
-                    holds_on_tags(column, condition, tags.set(set))
-                });
+                let Some(tags) = batch.tags() else { continue };
+                let of_sets = of_sets.turn_to(&tags, |set| holds_on_tags(column, condition, tags.set(set)));
+                for (keep, set) in keep.iter_mut().zip(tags.codes()) {
+                    *keep &= of_sets[*set as usize];
+                }
             }
         }
     }
@@ -90,13 +97,5 @@ fn keep_by_text(column: &DictionaryArray<Int32Type>, condition: &Condition, keep
                 verdicts[keys.value(row) as usize]
             };
         }
-    }
-}
-
-fn keep_by_set(batch: &ChargeBatch, keep: &mut [bool], judge: impl Fn(&TagColumn<'_>, usize) -> bool) {
-    let Some(tags) = batch.tags() else { return };
-    let verdicts: Vec<bool> = (0..tags.n_sets()).map(|set| judge(&tags, set)).collect();
-    for (keep, code) in keep.iter_mut().zip(tags.codes()) {
-        *keep &= verdicts[*code as usize];
     }
 }

@@ -12,9 +12,10 @@ use arrow::datatypes::i256;
 
 use super::group::{Names, PeriodCodes};
 use super::numbering::{Exploded, FirstStep, When};
+use super::of_sets::OfSets;
 use super::pairs::Pairs;
 use super::plan::Plan;
-use super::select::filter_rows;
+use super::select::{Verdicts, filter_rows};
 use super::spill::Spill;
 use super::tag_codes::TagsOfSets;
 use crate::charge::{ChargeBatch, MoneyColumn};
@@ -48,7 +49,10 @@ pub struct Sums {
     /// The period met last: ordinal, start and end.
     near: Option<(i64, i64, i64)>,
     scratch: Scratch,
+    verdicts: Verdicts,
     pub(super) tags_of_sets: TagsOfSets,
+    /// Per dimension that is a tag, the codes of its values.
+    pub(super) values_of_sets: Vec<OfSets<u32>>,
     /// Where groups go when they are too many.
     pub(super) spill: Option<Spill>,
 }
@@ -177,7 +181,9 @@ impl Sums {
             n_outside: 0,
             near: None,
             scratch: Scratch::default(),
+            verdicts: Verdicts::default(),
             tags_of_sets: TagsOfSets::default(),
+            values_of_sets: std::iter::repeat_with(OfSets::default).take(n).collect(),
             spill: None,
             plan,
         }
@@ -216,6 +222,7 @@ impl Sums {
     pub(super) fn forget_groups(&mut self) {
         self.names.iter_mut().for_each(Names::clear);
         self.tags_of_sets = TagsOfSets::default();
+        self.values_of_sets.fill_with(OfSets::default);
         self.steps.iter_mut().for_each(Pairs::clear);
         self.numbers.forget();
         self.costs = CountedSums::new();
@@ -236,7 +243,7 @@ impl Sums {
         let starts = batch.start();
 
         // Rows that count, and the tallies of those that do not.
-        let kept = filter_rows(&plan, batch);
+        let kept = filter_rows(&plan, batch, &mut self.verdicts);
         let unbounded = window == Window::ALL;
         let whole = kept.is_none() && unbounded && plan.query.allocation == Allocation::Start;
         if whole

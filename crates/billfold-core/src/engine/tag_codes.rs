@@ -1,96 +1,68 @@
 //! The tags of sets as codes: what a charge counts under when every tag is a group.
 
-use std::sync::Arc;
-
-use arrow::array::ArrayRef;
-
 use super::group::Names;
+use super::of_sets::OfSets;
 use super::select::push_tag_text;
 use crate::charge::batch::TagColumn;
 
-/// The tags of sets, as codes. A set that stood in another batch, as far as that can be told, is looked up once.
+/// The tags of sets, as codes.
 #[derive(Debug, Default)]
 pub(super) struct TagsOfSets {
-    met: Met,
+    /// Per set, where its codes stand.
+    places: OfSets<Place>,
     /// One set after the other, in ascending order, each code once a set.
     codes: Vec<u32>,
-    /// Per set of the batch, where its codes stand.
-    places: Vec<Place>,
-    /// Where the codes of a lineage's sets stand, by number.
-    remembered: Vec<Place>,
     text: String,
 }
 
-/// Whose sets these are.
-#[derive(Debug, Default)]
-enum Met {
-    #[default]
-    Nobody,
-    /// Those that batches share.
-    Shared(ArrayRef),
-    /// Those that a lineage numbers.
-    Lineage(Arc<()>),
-}
-
-/// Part of the codes: first and end. A set has one code at least.
-#[derive(Debug, Clone, Copy)]
-struct Place(usize, usize);
+/// Part of the codes: first and end. A set has one code at least. There are no more than a batch and what is
+/// remembered may have of tags, which is less than 32 bits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place(u32, u32);
 
 impl Place {
-    const UNKNOWN: Place = Place(0, 0);
-
-    fn is_known(self) -> bool {
-        self.1 > 0
+    pub(super) fn len(self) -> usize {
+        (self.1 - self.0) as usize
     }
 }
 
 impl TagsOfSets {
     /// Turns to the sets of a batch.
     pub(super) fn turn_to(&mut self, tags: &TagColumn<'_>, names: &mut Names) {
-        match (&self.met, tags.ids()) {
-            (Met::Lineage(met), Some(ids)) if Arc::ptr_eq(met, ids.lineage()) => {}
-            (Met::Shared(met), None) if Arc::ptr_eq(met, tags.shared()) => return,
-            (_, ids) => {
-                self.codes.clear();
-                self.remembered.clear();
-                self.met = match ids {
-                    Some(ids) => Met::Lineage(Arc::clone(ids.lineage())),
-                    None => Met::Shared(Arc::clone(tags.shared())),
-                };
-            }
+        let TagsOfSets { places, codes, text } = self;
+        if places.forget_others(tags.same_sets()) {
+            codes.clear();
         }
-        let TagsOfSets {
-            codes,
-            places,
-            remembered,
-            text,
-            ..
-        } = self;
-        places.clear();
-        let Some(ids) = tags.ids() else {
-            places.extend((0..tags.n_sets()).map(|set| push_codes(codes, tags, set, names, text)));
-            return;
-        };
-        for (set, id) in ids.of_sets().iter().enumerate() {
-            let id = *id as usize;
-            if id >= remembered.len() {
-                remembered.resize(id + 1, Place::UNKNOWN);
-            }
-            if !remembered[id].is_known() {
-                remembered[id] = push_codes(codes, tags, set, names, text);
-            }
-            places.push(remembered[id]);
+        places.turn_to(tags, |set| push_codes(codes, tags, set, names, text));
+    }
+
+    /// Where the codes of sets stand, and as many from the first one on as there are lanes, whosever the later ones are.
+    /// `sets` are as many as `out` has.
+    #[inline]
+    pub(super) fn glance<const LANES: usize>(
+        &self,
+        sets: impl Iterator<Item = usize>,
+        out: &mut [(Place, [u32; LANES])],
+    ) {
+        let of_sets = self.places.of_batch();
+        // One after the other, so that the waits for memory overlap.
+        for ((place, _), set) in out.iter_mut().zip(sets) {
+            *place = of_sets[set];
+        }
+        for (place, lanes) in out {
+            let codes = &self.codes[place.0 as usize..];
+            *lanes = codes.first_chunk().copied().unwrap_or_else(|| {
+                let mut last = [0; LANES];
+                last.iter_mut().zip(codes).for_each(|(lane, code)| *lane = *code);
+                last
+            });
         }
     }
 
-    /// The codes of a set, and as many codes from the first one on as there are lanes, whosever they are; None at the end.
+    /// The codes of a set.
     #[inline]
-    pub(super) fn codes_and_lanes_of<const LANES: usize>(
-        &self,
-        set: usize,
-    ) -> (&[u32], Option<&[u32; LANES]>) {
-        let Place(first, end) = self.places[set];
-        (&self.codes[first..end], self.codes[first..].first_chunk())
+    pub(super) fn codes(&self, place: Place) -> &[u32] {
+        &self.codes[place.0 as usize..place.1 as usize]
     }
 }
 
@@ -119,7 +91,7 @@ fn push_codes(
     // A key without a value may look like a pair.
     let n = sort_and_dedup(&mut codes[first..]);
     codes.truncate(first + n);
-    Place(first, codes.len())
+    Place(first as u32, codes.len() as u32)
 }
 
 /// Puts numbers in order and each once to the front; gives how many those are.
@@ -139,35 +111,35 @@ fn sort_and_dedup(numbers: &mut [u32]) -> usize {
 mod tests {
     use super::*;
 
-    use arrow::array::{AsArray, BooleanArray};
-    use arrow::datatypes::Int32Type;
+    use std::sync::Arc;
+
+    use arrow::array::BooleanArray;
     use proptest::prelude::*;
 
-    use crate::charge::ChargeBatch;
-    use crate::charge::batch::{BatchParts, narrow_cost};
+    use crate::charge::batch::{BatchParts, SameSets, narrow_cost};
     use crate::charge::builder::constant;
-    use crate::charge::tag_memory::{Remembered, TagMemory};
+    use crate::charge::tag_memory::{BLOCK, Remembered, SetKey, TagMemory};
+    use crate::charge::tag_sets::TagBuilder;
+    use crate::charge::{ChargeBatch, WantedTags};
     use crate::engine::{Plan, Sums, write_csv};
-    use crate::query::{ChargeQuery, Dimension};
+    use crate::query::{ChargeQuery, Dimension, Filter};
 
     /// A batch of a charge per text, whose tags are its words; `=` parts key and value.
-    fn batch(texts: &[&str], memory: &mut TagMemory) -> Option<ChargeBatch> {
+    fn batch(texts: &[&str], wanted: WantedTags, memory: &mut TagMemory) -> Option<ChargeBatch> {
         let mut sets = memory.next_batch(texts.len())?;
-        for text in texts {
-            sets.push((text.as_bytes(), false));
-        }
-        let read = sets.finish(|row, _, sink| {
-            for word in texts[row].split(' ') {
-                match word.split_once('=') {
-                    Some((key, value)) => sink.push(key, Some(value)),
-                    None => sink.push(word, None),
+        let keys: Vec<SetKey<'_>> = texts.iter().map(|text| (text.as_bytes(), false)).collect();
+        for block in keys.chunks(BLOCK) {
+            sets.push(block, |row, _, sink| {
+                for word in texts[row].split(' ') {
+                    match word.split_once('=') {
+                        Some((key, value)) => sink.push(key, Some(value)),
+                        None => sink.push(word, None),
+                    }
                 }
-            }
-            true
-        });
-        let Remembered {
-            column: tags, ids, ..
-        } = read.unwrap();
+                true
+            });
+        }
+        let Remembered { tags, .. } = sets.finish(wanted).unwrap();
         let n = texts.len();
         let parts = BatchParts {
             start: vec![0; n].into(),
@@ -177,14 +149,20 @@ mod tests {
             text: Vec::new(),
             tags: Some(tags),
         };
-        Some(ChargeBatch::new(parts).unwrap().with_set_ids(ids).unwrap())
+        Some(ChargeBatch::new(parts).unwrap())
     }
 
     /// The same charges with sets that have no numbers beyond the batch.
     fn without_ids(batch: &ChargeBatch) -> ChargeBatch {
-        let tags = batch.record_batch().column(3).as_dictionary::<Int32Type>();
-        let other = batch.with_tags(tags.clone()).unwrap();
-        assert!(other.tags().unwrap().ids().is_none());
+        let tags = batch.tags().unwrap();
+        let mut builder = TagBuilder::with_capacity(batch.len());
+        for set in tags.codes() {
+            builder.push(&(set + 1).to_le_bytes(), |sink| {
+                (tags.set(*set as usize)).for_each(|(key, value)| sink.push(key, value));
+            });
+        }
+        let other = batch.with_tags(builder.finish().unwrap()).unwrap();
+        assert!(matches!(other.tags().unwrap().same_sets(), SameSets::Array(_)));
         other
     }
 
@@ -208,20 +186,26 @@ mod tests {
                 1..12,
             ),
             max_bytes in prop::sample::select(vec![0, 1000, 1500, 1 << 20]),
+            wanted in prop::sample::select(vec![WantedTags::Sets, WantedTags::Numbers]),
+            by in prop::sample::select(vec!["tag_id", "tag:a", "tag:c,tag_id,tag:d"]),
+            filters in prop::sample::subsequence(vec!["tag_id!=b", "tag_id=a,,e", "tag:a=b"], 0..=2),
         ) {
             let mut query = ChargeQuery::total();
-            query.by = Dimension::parse_list("tag_id").unwrap();
+            query.by = Dimension::parse_list(by).unwrap();
+            query.filter = Filter::parse_all(filters).unwrap();
             let plan = Arc::new(Plan::new(query).unwrap());
             let (mut with, mut without) = (Sums::new(Arc::clone(&plan)), Sums::new(plan));
             let mut memory = TagMemory::with_limit(max_bytes);
             for (rows, chance) in batches {
                 let texts: Vec<&str> = rows.iter().map(|(text, _)| *text).collect();
-                let Some(mut batch) = batch(&texts, &mut memory) else { continue };
+                let Some(mut batch) = batch(&texts, wanted, &mut memory) else { continue };
                 match chance {
                     0 => {
                         let keep: BooleanArray = rows.iter().map(|(_, keep)| Some(*keep)).collect();
                         let kept = batch.filter(&keep).unwrap();
-                        let has_ids = |batch: &ChargeBatch| batch.tags().unwrap().ids().is_some();
+                        let has_ids = |batch: &ChargeBatch| {
+                            !matches!(batch.tags().unwrap().same_sets(), SameSets::Array(_))
+                        };
                         prop_assert!(has_ids(&kept) == has_ids(&batch) || kept.is_empty());
                         batch = kept;
                     }
@@ -244,7 +228,9 @@ mod tests {
     fn every_tag_of_a_charge_has_its_cost() {
         let mut query = ChargeQuery::total();
         query.by = Dimension::parse_list("tag_id").unwrap();
-        let mut sums = Sums::new(Arc::new(Plan::new(query).unwrap()));
+        let plan = Plan::new(query).unwrap();
+        assert_eq!(plan.hint.tags, WantedTags::Numbers);
+        let mut sums = Sums::new(Arc::new(plan));
         let mut memory = TagMemory::with_limit(1 << 20);
         let mut expected: std::collections::BTreeMap<String, (i128, u64)> = std::collections::BTreeMap::new();
         // Batches of few charges after such of many, and rows of more tags than are written at once.
@@ -256,7 +242,8 @@ mod tests {
                 })
                 .collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            sums.update(&batch(&texts, &mut memory).unwrap()).unwrap();
+            sums.update(&batch(&texts, WantedTags::Numbers, &mut memory).unwrap())
+                .unwrap();
             for (row, text) in (0_i128..).zip(texts) {
                 let tags: std::collections::BTreeSet<&str> = text.split(' ').collect();
                 for tag in tags {

@@ -11,7 +11,7 @@ use super::rates::months;
 use crate::charge::ChargeBatch;
 use crate::charge::builder::{MoneyBuilder, dictionary};
 use crate::charge::schema::BILLING_CURRENCY;
-use crate::engine::{ConversionReceipt, Plan, RateReceipt, filter_rows};
+use crate::engine::{ConversionReceipt, Plan, RateReceipt, Verdicts, filter_rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Amount, Currency, ExactSum, product};
 use crate::query::{Allocation, DimensionSource};
@@ -30,6 +30,7 @@ pub(crate) struct ExchangeState {
     used: BTreeMap<(i64, Currency), Used>,
     missing: BTreeSet<(i64, Currency)>,
     n_rounded: u64,
+    verdicts: Verdicts,
 }
 
 /// What one rate was used for.
@@ -74,6 +75,7 @@ impl<'p> BoundExchange<'p> {
             used: BTreeMap::new(),
             missing: BTreeSet::new(),
             n_rounded: 0,
+            verdicts: Verdicts::default(),
         }
     }
 
@@ -92,7 +94,7 @@ impl<'p> BoundExchange<'p> {
         if currencies.iter().all(|c| *c == to) {
             return Ok(batch);
         }
-        let kept = filter_rows(self.plan, &batch);
+        let kept = filter_rows(self.plan, &batch, &mut state.verdicts);
         let mut all_names: Vec<&str> = names.iter().map(Option::unwrap_or_default).collect();
         let target = currencies
             .iter()

@@ -1,11 +1,12 @@
 //! One file as a bill: what it is, how its columns are meant, and its chunks on the way to batches.
 
+use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-use crate::charge::ScanHint;
 use crate::charge::batch::{ChargeBatch, RowCounts, RowFault};
 use crate::charge::schema::{self, CHARGE_PERIOD_END, CHARGE_TIME, ColumnKind, EFFECTIVE_COST};
+use crate::charge::{ScanHint, WantedTags};
 use crate::error::{Error, Result};
 use crate::ingest::cells::CellVisitor;
 use crate::ingest::csv::{Columns, RecordIndex};
@@ -49,9 +50,9 @@ const LARGE_CHUNKS: usize = 2;
 
 impl OpenOptions {
     /// Bytes of a chunk of text. The reader of a file that is unpacked goes from worker to worker with each, and
-    /// where tags are read, each chunk has its sets of them once.
-    fn chunk_bytes_of(&self, is_packed: bool, has_tags: bool) -> usize {
-        let times = if is_packed || has_tags { LARGE_CHUNKS } else { 1 };
+    /// where batches have sets of tags of their own, each chunk has its sets once.
+    fn chunk_bytes_of(&self, is_packed: bool, has_sets: bool) -> usize {
+        let times = if is_packed || has_sets { LARGE_CHUNKS } else { 1 };
         self.chunk_bytes.saturating_mul(times)
     }
 }
@@ -138,7 +139,7 @@ pub struct ChunkReport {
 pub struct Worker {
     parts: csv::PartMemory,
     index: RecordIndex,
-    sets: SetMemory,
+    sets: RefCell<SetMemory>,
 }
 
 impl Bill {
@@ -333,7 +334,7 @@ impl Bill {
         let text = |raw| TextHead::open(raw, self.options.encoding.as_deref());
         let mut n_skipped = 0;
         let mut unpacker = None;
-        let has_tags = plan.decode.tags.is_some();
+        let has_sets = (plan.decode.tags.as_ref()).is_some_and(|tags| tags.wanted == WantedTags::Sets);
         let inner = match &self.carrier {
             Carrier::Csv(shape) => {
                 let mut head = text(raw)?;
@@ -346,7 +347,7 @@ impl Bill {
                     ));
                 }
                 unpacker = head.unpack_ahead();
-                let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_tags);
+                let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_sets);
                 if self.is_read_at_places(&head, chunk_bytes) {
                     let count = &self.options.bytes_read;
                     StreamKind::Parts(Arc::new(again.parts(&self.source, &head, chunk_bytes, count)?))
@@ -357,7 +358,7 @@ impl Bill {
             Carrier::Json(shape) => {
                 let mut head = text(raw)?;
                 unpacker = head.unpack_ahead();
-                let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_tags);
+                let chunk_bytes = self.options.chunk_bytes_of(unpacker.is_some(), has_sets);
                 StreamKind::Json(Box::new(shape.stream(head, chunk_bytes)))
             }
             Carrier::Parquet(shape) => {
@@ -443,7 +444,11 @@ impl Bill {
                     let columns = plan
                         .csv_columns
                         .get_or_init(|| shape.columns(&plan.decode.columns(), &plan.decode.steady_columns()));
-                    let decode = Decode::after(&plan.decode, Before::Texts(sets));
+                    let before = Before {
+                        texts: Some(sets),
+                        dictionary: None,
+                    };
+                    let decode = Decode::after(&plan.decode, before);
                     let (mut decoded, n_lines, n_blank) =
                         shape.visit(chunk, index, columns.clone(), decode)?;
                     decoded.counts.blank = n_blank;
@@ -454,7 +459,11 @@ impl Bill {
             }
             (TaskKind::Json(chunk), Carrier::Json(_)) => {
                 report.place.lines = Lines::From(chunk.first_line);
-                let decode = Decode::after(&plan.decode, Before::Texts(&mut worker.sets));
+                let before = Before {
+                    texts: Some(&worker.sets),
+                    dictionary: None,
+                };
+                let decode = Decode::after(&plan.decode, before);
                 let decoded = JsonShape::visit(chunk, &plan.decode, decode)?;
                 take(&mut report, decoded)?;
             }
@@ -462,7 +471,11 @@ impl Bill {
                 report.place.first_row = Some(group.first_row);
                 let (source, count) = (&self.source, &self.options.bytes_read);
                 let known = KnownSets::default();
-                let visitor = || Decode::after(&plan.decode, Before::Dictionary(&known));
+                let before = Before {
+                    texts: Some(&worker.sets),
+                    dictionary: Some(&known),
+                };
+                let visitor = || Decode::after(&plan.decode, before);
                 shape.visit(source, count, *group, &plan.decode, visitor, |decoded| {
                     take(&mut report, decoded)
                 })?;

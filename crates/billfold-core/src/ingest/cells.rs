@@ -45,9 +45,11 @@ pub(crate) trait Cells {
 
     /// Something of every cell of a column, row by row, by which equal texts can be told: empty for an empty cell,
     /// and never the same for two texts. Last it is said whether it is the text with its quotes doubled.
+    ///
+    /// It is part of the chunk; where not all cells have such a thing, this does nothing and says so.
     #[inline]
-    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8], bool)) {
-        self.each(column, |row, cell| f(row, cell.text(), false));
+    fn each_key<'a>(&'a self, _column: usize, _f: impl FnMut(usize, &'a [u8], bool)) -> bool {
+        false
     }
 
     /// The column as the carrier has it, where that is a dictionary.

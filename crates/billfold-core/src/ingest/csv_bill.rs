@@ -357,14 +357,10 @@ impl Cells for CsvCells<'_> {
     }
 
     #[inline]
-    fn each_key(&self, column: usize, mut f: impl FnMut(usize, &[u8], bool)) {
+    fn each_key<'a>(&'a self, column: usize, mut f: impl FnMut(usize, &'a [u8], bool)) -> bool {
         // Quotes inside are doubled in one text as in the other.
-        if !self
-            .records
+        self.records
             .each_field(column, |row, field, _| f(row, field.raw, field.escaped))
-        {
-            self.each(column, |row, cell| f(row, cell.text(), false));
-        }
     }
 
     fn sound_instants(&self, column: usize) -> Option<ScalarBuffer<i64>> {

@@ -18,7 +18,7 @@ use crate::ingest::cells::{CellText, CellVisitor, Cells, Fault, Judged, TextArra
 use crate::ingest::delivery::partition;
 use crate::ingest::measures;
 use crate::ingest::plan::{BoundCondition, BoundRule, CostPlan, DecodePlan};
-use crate::ingest::tag_column::{Before, TagSets, tag_sets};
+use crate::ingest::tag_column::{Before, tag_sets};
 use crate::money::{Amount, AmountError, Currency, ExactSum, parse_short};
 use crate::time::{self, Calendar, TimeError};
 
@@ -30,7 +30,7 @@ pub(crate) struct Decode<'a> {
 
 impl<'a> Decode<'a> {
     pub(crate) fn new(plan: &'a DecodePlan) -> Self {
-        Decode::after(plan, Before::Nothing)
+        Decode::after(plan, Before::default())
     }
 
     /// The same where other batches told of sets of tags.
@@ -107,13 +107,9 @@ fn decode_cells<C: Cells>(
         };
         text.push((name.clone(), array));
     }
-    let (tags, set_ids) = match &plan.tags {
-        Some(tag_plan) => {
-            let TagSets { column, ids } = tag_sets(cells, plan, tag_plan, before, &judged, &mut counts)?;
-            (Some(column), ids)
-        }
-        None => (None, None),
-    };
+    let tags = (plan.tags.as_ref())
+        .map(|tag_plan| tag_sets(cells, plan, tag_plan, before, &judged, &mut counts))
+        .transpose()?;
 
     let measures = measures::columns(cells, plan, &judged, &mut counts)?;
 
@@ -125,9 +121,7 @@ fn decode_cells<C: Cells>(
         text,
         tags,
     };
-    let mut batch = ChargeBatch::new(parts)?
-        .with_set_ids(set_ids)?
-        .with_measures(measures)?;
+    let mut batch = ChargeBatch::new(parts)?.with_measures(measures)?;
     let keep = (!judged.is_clean()).then(|| judged.keep());
     if let Some(keep) = &keep {
         batch = batch.filter(keep)?;

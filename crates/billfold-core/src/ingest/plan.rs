@@ -7,7 +7,7 @@ use crate::charge::schema::{
     BILLED_COST, BILLING_CURRENCY, BILLING_PERIOD_START, CHARGE_PERIOD_END, CHARGE_PERIOD_START,
     EFFECTIVE_COST,
 };
-use crate::charge::{Clock, CostMetric, ScanHint};
+use crate::charge::{Clock, CostMetric, ScanHint, WantedTags};
 use crate::error::{Error, Result};
 use crate::ingest::delivery::Partitions;
 use crate::ingest::formats::{Binding, Condition, EffectiveRule, Ends, Format, ListColumn, near_names};
@@ -100,6 +100,8 @@ pub(crate) struct BoundRule {
 /// Where tags come from.
 #[derive(Debug, Clone)]
 pub(crate) struct TagPlan {
+    /// Never nothing.
+    pub wanted: WantedTags,
     pub column: Option<usize>,
     pub columns: Vec<(usize, String)>,
     pub ids: bool,
@@ -179,7 +181,8 @@ impl DecodePlan {
             default_currency,
             cost,
             text: hint.text.iter().map(|name| (name.clone(), find(name))).collect(),
-            tags: hint.tags.then(|| TagPlan {
+            tags: (hint.tags > WantedTags::No).then(|| TagPlan {
+                wanted: hint.tags,
                 column: binding.tag_column,
                 columns: binding.tag_columns.clone(),
                 ids: format.tags.ids,

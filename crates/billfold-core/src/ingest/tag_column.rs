@@ -5,12 +5,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, MapArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, MapArray, StringArray};
+use arrow::buffer::BooleanBuffer;
 
 use crate::charge::batch::RowCounts;
 use crate::charge::builder::{dictionary, same_array};
-use crate::charge::tag_memory::{Remembered, RememberedSets, SetIds, TagMemory};
-use crate::charge::tag_sets::{TagBuilder, TagSink};
+use crate::charge::tag_memory::{BLOCK, Remembered, RememberedSets, SetKey, TagMemory};
+use crate::charge::tag_sets::{BatchTags, TagBuilder, TagSink};
 use crate::error::Result;
 use crate::ingest::cells::{Cells, Judged, TextArray};
 use crate::ingest::decode::is_null;
@@ -20,29 +21,13 @@ use crate::ingest::tags::{self, TagStyle};
 /// Texts up to which a dictionary is read whole.
 const MANY_TEXTS: usize = 1 << 17;
 
-/// A column of tags.
-#[derive(Debug)]
-pub(crate) struct TagSets {
-    /// Per row a code, and the distinct sets.
-    pub column: TextArray,
-    /// The numbers that the sets have beyond this batch, where they are remembered.
-    pub ids: Option<SetIds>,
-}
-
-impl From<TextArray> for TagSets {
-    fn from(column: TextArray) -> Self {
-        TagSets { column, ids: None }
-    }
-}
-
 /// What is known of sets of tags before a batch is decoded.
-#[derive(Debug)]
-pub(crate) enum Before<'a> {
-    Nothing,
-    /// The dictionary that the batches of a row group share.
-    Dictionary(&'a KnownSets),
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before<'a> {
     /// What a worker read so far.
-    Texts(&'a mut SetMemory),
+    pub texts: Option<&'a RefCell<SetMemory>>,
+    /// The dictionary that the batches of a row group share.
+    pub dictionary: Option<&'a KnownSets>,
 }
 
 /// The sets of tags that a worker read so far. What a text says depends on nothing but how tags are written, so this
@@ -85,27 +70,28 @@ pub(crate) fn tag_sets<C: Cells>(
     before: Before<'_>,
     judged: &Judged,
     counts: &mut RowCounts,
-) -> Result<TagSets> {
+) -> Result<BatchTags> {
     if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice())
         && let Some(maps) = cells.tag_map(column)
     {
-        return map_sets(maps).map(TagSets::from);
+        return map_sets(maps).map(BatchTags::from);
     }
     if let (Some(column), []) = (tag_plan.column, tag_plan.columns.as_slice()) {
         if judged.is_clean()
             && let Some(texts) = cells.dictionary(column)
             // Most of the texts of a larger dictionary may stand on rows that are not asked for.
             && texts.values().len() <= cells.n_rows().saturating_mul(4).max(MANY_TEXTS)
-            && let Some(sets) = dictionary_sets(plan, texts, tag_plan.style(), &before, counts)
+            && let Some(sets) = dictionary_sets(plan, texts, tag_plan, before, counts)
         {
-            return sets.map(TagSets::from);
+            return sets;
         }
-        if let Before::Texts(memory) = before
+        let mut memory = before.texts.map(RefCell::borrow_mut);
+        if let Some(memory) = &mut memory
             && let Some(sets) = memory.next_batch(tag_plan, cells.n_rows())
         {
-            return remembered_sets(cells, plan, (column, tag_plan.style()), sets, judged, counts);
+            return remembered_sets(cells, plan, (column, tag_plan), sets, judged, counts);
         }
-        return column_sets(cells, plan, column, tag_plan.style(), judged, counts).map(TagSets::from);
+        return column_sets(cells, plan, column, tag_plan.style(), judged, counts).map(BatchTags::from);
     }
     let mut builder = TagBuilder::with_capacity(cells.n_rows());
     let mut scratch = Vec::new();
@@ -155,7 +141,7 @@ pub(crate) fn tag_sets<C: Cells>(
         });
         counts.tags_unreadable += u64::from(unreadable[code as usize]);
     }
-    builder.finish().map(TagSets::from)
+    builder.finish().map(BatchTags::from)
 }
 
 /// The sets of a single column of text.
@@ -174,13 +160,12 @@ fn column_sets<C: Cells>(
         scratch: Vec::new(),
         n_unreadable: 0,
     };
-    cells.each_key(column, |row, key, is_doubled| {
+    each_key(cells, column, |row, key, is_doubled| {
         if judged.is_bad(row) || is_null(plan, key) {
             sets.builder.push(&[], |_| {});
         } else {
             sets.push(key, |sink, scratch| {
-                is_doubled && tags::parse_doubled(key, sink)
-                    || tags::parse_tags(cells.cell(row, column, scratch), style, sink).is_ok()
+                read_tags(cells, (row, column), (key, is_doubled), style, sink, scratch)
             });
         }
     });
@@ -192,29 +177,68 @@ fn column_sets<C: Cells>(
 fn remembered_sets<C: Cells>(
     cells: &C,
     plan: &DecodePlan,
-    (column, style): (usize, TagStyle<'_>),
+    (column, tag_plan): (usize, &TagPlan),
     mut sets: RememberedSets<'_>,
     judged: &Judged,
     counts: &mut RowCounts,
-) -> Result<TagSets> {
-    cells.each_key(column, |row, key, is_doubled| {
-        if judged.is_bad(row) || is_null(plan, key) {
-            sets.push((&[], false));
+) -> Result<BatchTags> {
+    let mut scratch = Vec::new();
+    let mut read = |row: usize, key: SetKey<'_>, sink: &mut TagSink<'_>| {
+        read_tags(cells, (row, column), key, tag_plan.style(), sink, &mut scratch)
+    };
+    let is_empty = |row: usize, key: &[u8]| judged.is_bad(row) || is_null(plan, key);
+    let (mut block, mut len) = ([NO_TAGS; BLOCK], 0);
+    let is_done = cells.each_key(column, |row, key, is_doubled| {
+        block[len] = if is_empty(row, key) {
+            NO_TAGS
         } else {
-            sets.push((key, is_doubled));
+            (key, is_doubled)
+        };
+        len += 1;
+        if len == BLOCK {
+            sets.push(&block, &mut read);
+            len = 0;
         }
     });
-    let mut scratch = Vec::new();
-    let Remembered {
-        column,
-        ids,
-        n_unreadable,
-    } = sets.finish(|row, (key, is_doubled), sink| {
-        is_doubled && tags::parse_doubled(key, sink)
-            || tags::parse_tags(cells.cell(row, column, &mut scratch), style, sink).is_ok()
-    })?;
-    counts.tags_unreadable += n_unreadable;
-    Ok(TagSets { column, ids })
+    sets.push(&block[..len], &mut read);
+    if !is_done {
+        // Texts that are put together for a moment cannot wait for others.
+        cells.each(column, |row, cell| {
+            let text = cell.text();
+            let key = if is_empty(row, text) {
+                NO_TAGS
+            } else {
+                (text, false)
+            };
+            sets.push(&[key], &mut read);
+        });
+    }
+    let Remembered { tags, unreadable } = sets.finish(tag_plan.wanted)?;
+    counts.tags_unreadable += unreadable.map_or(0, |rows| rows.count_set_bits() as u64);
+    Ok(tags)
+}
+
+const NO_TAGS: SetKey<'_> = (&[], false);
+
+/// Every cell of a column by something that tells it from others, and whether that is the text with its quotes
+/// doubled.
+fn each_key<C: Cells>(cells: &C, column: usize, mut f: impl FnMut(usize, &[u8], bool)) {
+    if !cells.each_key(column, &mut f) {
+        cells.each(column, |row, cell| f(row, cell.text(), false));
+    }
+}
+
+/// Reads the tags of a cell; says whether it could read all.
+fn read_tags<C: Cells>(
+    cells: &C,
+    (row, column): (usize, usize),
+    (key, is_doubled): SetKey<'_>,
+    style: TagStyle<'_>,
+    sink: &mut TagSink<'_>,
+    scratch: &mut Vec<u8>,
+) -> bool {
+    is_doubled && tags::parse_doubled(key, sink)
+        || tags::parse_tags(cells.cell(row, column, scratch), style, sink).is_ok()
 }
 
 /// Sets of tags on their way.
@@ -249,82 +273,120 @@ pub(crate) struct KnownSets(RefCell<Option<TextSets>>);
 struct TextSets {
     texts: ArrayRef,
     /// Per text, its set.
-    sets: TextArray,
-    /// Per set, whether its text could not be read.
-    unreadable: Vec<bool>,
+    tags: BatchTags,
+    /// The texts that could not be read; None where all could.
+    unreadable: Option<BooleanBuffer>,
 }
 
 /// The sets of a column whose texts are a dictionary: each is looked at once. None where they are no plain texts.
 fn dictionary_sets(
     plan: &DecodePlan,
     column: &TextArray,
-    style: TagStyle<'_>,
-    before: &Before<'_>,
+    tag_plan: &TagPlan,
+    before: Before<'_>,
     counts: &mut RowCounts,
-) -> Option<Result<TextArray>> {
+) -> Option<Result<BatchTags>> {
     let texts = column.values();
-    let known = match before {
-        Before::Dictionary(known) => Some(known),
-        Before::Nothing | Before::Texts(_) => None,
-    };
-    let met = known.and_then(|known| known.0.take());
+    let met = before.dictionary.and_then(|known| known.0.take());
     let read = match met.filter(|met| same_array(&met.texts, texts)) {
         Some(met) => met,
-        None => match text_sets(plan, texts, style)? {
-            Ok(read) => read,
+        None => match text_sets(plan, texts.as_string_opt()?, tag_plan, before.texts) {
+            Ok((tags, unreadable)) => TextSets {
+                texts: Arc::clone(texts),
+                tags,
+                unreadable,
+            },
             Err(error) => return Some(Err(error)),
         },
     };
-    let of_texts = read.sets.keys().values();
-    // A row without a text has the empty set, which is the first one.
-    let codes: Vec<i32> = match column.keys().nulls() {
-        None => column
-            .keys()
-            .values()
-            .iter()
+    if let Some(unreadable) = &read.unreadable {
+        let rows = column.keys().iter().flatten();
+        let unreadable = rows.filter(|text| unreadable.value(*text as usize));
+        counts.tags_unreadable += unreadable.count() as u64;
+    }
+    let tags = match &read.tags {
+        BatchTags::Sets { column: of_texts, .. } => {
+            let codes = codes_of_rows(column, of_texts.keys());
+            dictionary(codes, Arc::clone(of_texts.values())).map(BatchTags::from)
+        }
+        BatchTags::Numbers { numbers, sets } => Ok(BatchTags::Numbers {
+            numbers: codes_of_rows(column, numbers).into(),
+            sets: Arc::clone(sets),
+        }),
+    };
+    if let Some(known) = before.dictionary {
+        known.0.replace(Some(read));
+    }
+    Some(tags)
+}
+
+/// Per row the code of its text. A row without a text has the empty set, which is the first one.
+fn codes_of_rows(column: &TextArray, of_texts: &Int32Array) -> Vec<i32> {
+    let (keys, of_texts) = (column.keys(), of_texts.values());
+    match keys.nulls() {
+        None => (keys.values().iter())
             .map(|text| of_texts[*text as usize])
             .collect(),
-        Some(_) => column
-            .keys()
+        Some(_) => keys
             .iter()
             .map(|text| text.map_or(0, |text| of_texts[text as usize]))
             .collect(),
-    };
-    if read.unreadable.contains(&true) {
-        let unreadable = codes.iter().filter(|code| read.unreadable[**code as usize]);
-        counts.tags_unreadable += unreadable.count() as u64;
     }
-    let column = dictionary(codes, Arc::clone(read.sets.values()));
-    if let Some(known) = known {
-        known.0.replace(Some(read));
-    }
-    Some(column)
 }
 
-fn text_sets(plan: &DecodePlan, texts: &ArrayRef, style: TagStyle<'_>) -> Option<Result<TextSets>> {
-    let strings = texts.as_string_opt::<i32>()?;
+/// Per text of a dictionary its set, and the texts that could not be read.
+fn text_sets(
+    plan: &DecodePlan,
+    texts: &StringArray,
+    tag_plan: &TagPlan,
+    memory: Option<&RefCell<SetMemory>>,
+) -> Result<(BatchTags, Option<BooleanBuffer>)> {
+    let style = tag_plan.style();
+    let texts = || (texts.iter()).map(|text| text.unwrap_or_default().as_bytes());
+    let mut memory = memory.map(RefCell::borrow_mut);
+    if let Some(memory) = &mut memory
+        && let Some(mut sets) = memory.next_batch(tag_plan, texts().len())
+    {
+        let (mut keys, mut rest) = (Vec::with_capacity(BLOCK), texts());
+        loop {
+            keys.clear();
+            let block = rest.by_ref().take(BLOCK);
+            keys.extend(block.map(|text| {
+                if is_null(plan, text) {
+                    NO_TAGS
+                } else {
+                    (text, false)
+                }
+            }));
+            if keys.is_empty() {
+                break;
+            }
+            sets.push(&keys, |_, (text, _), sink| {
+                tags::parse_tags(text, style, sink).is_ok()
+            });
+        }
+        let Remembered { tags, unreadable } = sets.finish(tag_plan.wanted)?;
+        return Ok((tags, unreadable));
+    }
     let mut sets = ColumnSets {
-        builder: TagBuilder::with_capacity(texts.len()),
+        builder: TagBuilder::with_capacity(texts().len()),
         unreadable: vec![false],
         scratch: Vec::new(),
         n_unreadable: 0,
     };
-    for text in strings {
-        let text = text.unwrap_or_default().as_bytes();
+    for text in texts() {
         if is_null(plan, text) {
             sets.builder.push(&[], |_| {});
         } else {
             sets.push(text, |sink, _| tags::parse_tags(text, style, sink).is_ok());
         }
     }
-    let ColumnSets {
-        builder, unreadable, ..
-    } = sets;
-    Some(builder.finish().map(|sets| TextSets {
-        texts: Arc::clone(texts),
-        sets,
-        unreadable,
-    }))
+    let column = sets.builder.finish()?;
+    let unreadable = (sets.n_unreadable > 0).then(|| {
+        let of_texts = column.keys().values().iter();
+        of_texts.map(|set| sets.unreadable[*set as usize]).collect()
+    });
+    Ok((column.into(), unreadable))
 }
 
 /// The sets of typed maps. A set is known by the lengths and bytes of its keys and values.
@@ -361,21 +423,20 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    use arrow::array::StringArray;
     use proptest::prelude::*;
 
     use crate::charge::batch::LeftOut;
-    use crate::charge::{CostMetric, ScanHint};
+    use crate::charge::{CostMetric, ScanHint, WantedTags};
     use crate::ingest::formats::{Format, Headers, recognise};
 
-    /// A column of texts, whose keys are as CSV mostly gives them, or else the texts.
+    /// A column of texts, whose keys are as CSV mostly gives them, or else the texts; there may be none.
     struct Column<'a> {
         texts: &'a [&'a str],
         keys: Vec<(String, bool)>,
     }
 
     impl<'a> Column<'a> {
-        fn new(texts: &'a [&'a str], is_doubled: bool) -> Self {
+        fn new(texts: &'a [&'a str], has_keys: bool, is_doubled: bool) -> Self {
             let key = |text: &&str| {
                 if is_doubled && text.contains('"') {
                     (text.replace('"', "\"\""), true)
@@ -385,7 +446,7 @@ mod tests {
             };
             Column {
                 texts,
-                keys: texts.iter().map(key).collect(),
+                keys: texts.iter().filter(|_| has_keys).map(key).collect(),
             }
         }
     }
@@ -399,10 +460,11 @@ mod tests {
             self.texts[row].as_bytes()
         }
 
-        fn each_key(&self, _: usize, mut f: impl FnMut(usize, &[u8], bool)) {
+        fn each_key<'c>(&'c self, _: usize, mut f: impl FnMut(usize, &'c [u8], bool)) -> bool {
             for (row, (key, is_doubled)) in self.keys.iter().enumerate() {
                 f(row, key.as_bytes(), *is_doubled);
             }
+            self.keys.len() == self.texts.len()
         }
 
         fn lines_before(&self, _: usize) -> Option<u64> {
@@ -419,7 +481,7 @@ mod tests {
         let headers = Headers::new(headers.map(str::to_owned).to_vec());
         let binding = recognise(&Format::built_in().unwrap(), headers).unwrap();
         let hint = ScanHint {
-            tags: true,
+            tags: WantedTags::Sets,
             ..ScanHint::of_cost(CostMetric::Effective)
         };
         let mut plan = DecodePlan::new(&hint, &binding).unwrap();
@@ -430,8 +492,16 @@ mod tests {
     type Tags = Vec<(String, Option<String>)>;
 
     /// The tags of each set.
-    fn sets_of(column: &TextArray) -> Vec<Tags> {
-        let maps = column.values().as_map();
+    fn sets_of(tags: &BatchTags) -> Vec<Tags> {
+        let maps = match tags {
+            BatchTags::Sets { column, .. } => column.values().as_map(),
+            BatchTags::Numbers { sets, .. } => {
+                let owned = |(key, value): (&str, Option<&str>)| (key.to_owned(), value.map(str::to_owned));
+                return (0..sets.len())
+                    .map(|set| sets.tags_of(set).map(owned).collect())
+                    .collect();
+            }
+        };
         let owned = |texts: &StringArray, at: usize| texts.is_valid(at).then(|| texts.value(at).to_owned());
         let (keys, values) = (maps.keys().as_string(), maps.values().as_string());
         let tags = |pair: &[i32]| {
@@ -443,10 +513,27 @@ mod tests {
     }
 
     /// The tags of each row.
-    fn rows_of(column: &TextArray) -> Vec<Tags> {
-        let sets = sets_of(column);
-        let codes = column.keys().values().iter();
-        codes.map(|code| sets[*code as usize].clone()).collect()
+    fn rows_of(tags: &BatchTags) -> Vec<Tags> {
+        let sets = sets_of(tags);
+        let codes = match tags {
+            BatchTags::Sets { column, .. } => column.keys(),
+            BatchTags::Numbers { numbers, .. } => numbers,
+        };
+        (codes.values().iter())
+            .map(|code| sets[*code as usize].clone())
+            .collect()
+    }
+
+    /// Whose numbers the sets have beyond the batch, and which.
+    fn numbers_of(tags: &BatchTags) -> Option<(Arc<()>, Vec<u32>)> {
+        match tags {
+            BatchTags::Sets { ids, .. } => {
+                (ids.as_ref()).map(|ids| (Arc::clone(ids.lineage()), ids.of_sets().to_vec()))
+            }
+            BatchTags::Numbers { sets, .. } => {
+                Some((Arc::clone(sets.lineage()), (0..sets.len() as u32).collect()))
+            }
+        }
     }
 
     const TEXTS: &[&str] = &[
@@ -479,21 +566,22 @@ mod tests {
         fn what_is_remembered_is_what_would_be_read(
             bills in prop::collection::vec(
                 (
-                    // How tags are written, and whether the carrier doubles quotes.
+                    // How tags are written, whether the carrier has keys, and whether it doubles quotes.
                     prop::sample::select(vec![(false, ""), (true, ""), (false, ":")]),
-                    any::<bool>(),
+                    any::<(bool, bool)>(),
                     prop::collection::vec((prop::sample::select(TEXTS.to_vec()), 0..8_usize), 0..160),
                     prop::collection::vec(1..100_usize, 1..10),
                 ),
                 1..6,
             ),
             max_bytes in prop::sample::select(vec![0, 700, 1500, 3000, 1 << 20]),
+            wanted in prop::sample::select(vec![WantedTags::Numbers, WantedTags::Sets]),
         ) {
             let plan = plan();
-            let mut memory = SetMemory::with_limit(max_bytes);
-            let mut numbered: Vec<(SetIds, BTreeMap<u32, Tags>)> = Vec::new();
-            for ((ids, pairs), is_doubled, rows, lens) in bills {
-                let tag_plan = TagPlan { column: Some(4), columns: Vec::new(), ids, pairs: pairs.to_owned() };
+            let memory = RefCell::new(SetMemory::with_limit(max_bytes));
+            let mut numbered: Vec<(Arc<()>, BTreeMap<u32, Tags>)> = Vec::new();
+            for ((ids, pairs), (has_keys, is_doubled), rows, lens) in bills {
+                let tag_plan = TagPlan { wanted, column: Some(4), columns: Vec::new(), ids, pairs: pairs.to_owned() };
                 let mut rest = rows.as_slice();
                 for len in lens.iter().cycle() {
                     if rest.is_empty() {
@@ -502,7 +590,7 @@ mod tests {
                     let (chunk, after) = rest.split_at(rest.len().min(*len));
                     rest = after;
                     let texts: Vec<&str> = chunk.iter().map(|(text, _)| *text).collect();
-                    let cells = Column::new(&texts, is_doubled);
+                    let cells = Column::new(&texts, has_keys, is_doubled);
                     let mut judged = Judged::new(texts.len());
                     for (row, (_, luck)) in chunk.iter().enumerate() {
                         if *luck == 0 {
@@ -514,21 +602,21 @@ mod tests {
                         let sets = tag_sets(&cells, &plan, &tag_plan, before, &judged, &mut counts).unwrap();
                         (sets, counts.tags_unreadable)
                     };
-                    let (afresh, n_unreadable) = read(Before::Nothing);
-                    let (remembered, n_also) = read(Before::Texts(&mut memory));
+                    let (afresh, n_unreadable) = read(Before::default());
+                    let (remembered, n_also) = read(Before { texts: Some(&memory), dictionary: None });
                     prop_assert_eq!(n_also, n_unreadable);
-                    prop_assert_eq!(rows_of(&remembered.column), rows_of(&afresh.column));
-                    prop_assert!(afresh.ids.is_none());
-                    let Some(ids) = remembered.ids else { continue };
-                    let of_lineage = numbered.iter().position(|(met, _)| Arc::ptr_eq(met.lineage(), ids.lineage()));
+                    prop_assert_eq!(rows_of(&remembered), rows_of(&afresh));
+                    prop_assert!(numbers_of(&afresh).is_none());
+                    let Some((lineage, ids)) = numbers_of(&remembered) else { continue };
+                    let of_lineage = numbered.iter().position(|(met, _)| Arc::ptr_eq(met, &lineage));
                     let at = of_lineage.unwrap_or_else(|| {
-                        numbered.push((ids.clone(), BTreeMap::new()));
+                        numbered.push((lineage, BTreeMap::new()));
                         numbered.len() - 1
                     });
-                    let sets = sets_of(&remembered.column);
-                    prop_assert_eq!(ids.of_sets().len(), sets.len());
-                    for (id, tags) in ids.of_sets().iter().zip(sets) {
-                        let met = numbered[at].1.entry(*id).or_insert_with(|| tags.clone());
+                    let sets = sets_of(&remembered);
+                    prop_assert_eq!(ids.len(), sets.len());
+                    for (id, tags) in ids.into_iter().zip(sets) {
+                        let met = numbered[at].1.entry(id).or_insert_with(|| tags.clone());
                         prop_assert_eq!(&*met, &tags);
                     }
                 }

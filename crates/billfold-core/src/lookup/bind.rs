@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Lookups;
 use super::table::{LookupTable, is_size, is_text};
-use crate::charge::ScanHint;
+use crate::charge::{ScanHint, WantedTags};
 use crate::engine::{KeySet, LookupReceipt};
 use crate::query::DimensionSource;
 
@@ -99,7 +99,7 @@ impl Lookups {
             }
             let key = match &table.key.source {
                 DimensionSource::TagKey(key) => {
-                    hint.tags = true;
+                    hint.want_tags(WantedTags::Sets);
                     KeyAt::Tag(key.clone())
                 }
                 DimensionSource::Column(name) | DimensionSource::Text(name) => {

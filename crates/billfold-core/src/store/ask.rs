@@ -16,7 +16,7 @@ use super::packed::Packed;
 use super::profile::{ProfileColumn, first};
 use crate::charge::batch::{BatchParts, narrow_cost};
 use crate::charge::builder::{MoneyBuilder, constant, dictionary};
-use crate::charge::{ChargeBatch, CostMetric};
+use crate::charge::{ChargeBatch, CostMetric, WantedTags};
 use crate::dataset::{Answered, Fold, Workers};
 use crate::engine::plan::BatchColumn;
 use crate::engine::select::holds_on_tags;
@@ -191,7 +191,7 @@ impl Store {
                 return Err(not_kept(name));
             }
         }
-        if plan.hint.tags && profiles.tags.is_none() {
+        if plan.hint.tags > WantedTags::No && profiles.tags.is_none() {
             return Err(not_kept("tags"));
         }
         let cost = self.cost_of(&plan.query.metric)?;
@@ -701,9 +701,9 @@ impl Scan<'_> {
             text.push((name.clone(), array));
         }
         let tags = match &profiles.tags {
-            Some((sets, of)) if hint.tags => {
+            Some((sets, of)) if hint.tags > WantedTags::No => {
                 let codes = codes(&|profile| of.get(profile));
-                Some(dictionary(codes, std::sync::Arc::clone(sets))?)
+                Some(dictionary(codes, std::sync::Arc::clone(sets))?.into())
             }
             _ => None,
         };

@@ -14,7 +14,7 @@ use super::packed::{Packed, Packer};
 use super::profile::{Codes, LooseColumn, ProfileColumn, Profiles, texts};
 use crate::charge::batch::TagColumn;
 use crate::charge::tag_sets::TagBuilder;
-use crate::charge::{ChargeBatch, ScanHint};
+use crate::charge::{ChargeBatch, ScanHint, WantedTags};
 use crate::dataset::Fold;
 use crate::engine::group::Names;
 use crate::engine::pairs::Pairs;
@@ -67,10 +67,12 @@ impl Shape {
         names.dedup();
         plan.hint = ScanHint {
             ends: true,
-            tags: options.tags,
             measures: options.measures.clone(),
             ..plan.hint
         };
+        if options.tags {
+            plan.hint.want_tags(WantedTags::Sets);
+        }
         let (mut profile, mut loose) = (Vec::new(), Vec::new());
         for name in names {
             let idx = plan.hint.want_text(name);

@@ -10,7 +10,7 @@ pub mod near;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::charge::{ChargeBatch, ScanHint};
+use crate::charge::{ChargeBatch, ScanHint, WantedTags};
 use crate::dataset::{Fold, RunOptions, fold_files};
 use crate::engine::{Answer, Finished, KeyFacts, Plan, Receipt, Sums, TagFacts, TagSums, Tally};
 use crate::error::{Error, ErrorKind, Result};
@@ -146,7 +146,7 @@ pub fn tags(inputs: &[String], asked: &TagsQuery, options: &RunOptions<'_>) -> R
         ..ChargeQuery::total()
     };
     let mut plan = Plan::new(plain.clone())?;
-    plan.hint.tags = true;
+    plan.hint.want_tags(WantedTags::Sets);
     let mut hint: ScanHint = plan.hint.clone();
     let mut untagged = Vec::new();
     for key in &asked.keys {

@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::charge::ScanHint;
 use crate::charge::schema::BILLING_PERIOD_START;
+use crate::charge::{ScanHint, WantedTags};
 use crate::error::{Error, Printable, Result};
 use crate::ingest::bill::{Bill, BillPlan, Worker};
 use crate::ingest::cells::{CellVisitor, Cells, Judged};
@@ -46,7 +46,7 @@ pub fn settle(
     }
     let hint = &ScanHint {
         text: Vec::new(),
-        tags: false,
+        tags: WantedTags::No,
         measures: Vec::new(),
         window: Window::ALL,
         ..hint.clone()
