@@ -429,24 +429,42 @@ mod tests {
     use crate::charge::{CostMetric, ScanHint, WantedTags};
     use crate::ingest::formats::{Format, Headers, recognise};
 
-    /// A column of texts, whose keys are as CSV mostly gives them, or else the texts; there may be none.
+    /// How a carrier has a column of texts.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Carrier {
+        /// As cells alone.
+        Cells,
+        /// With keys, which are the texts.
+        Keys,
+        /// With keys as CSV mostly gives them.
+        DoubledKeys,
+        /// As codes of all texts of these tests, and no code for an empty one.
+        Dictionary,
+    }
+
     struct Column<'a> {
         texts: &'a [&'a str],
         keys: Vec<(String, bool)>,
+        dictionary: Option<TextArray>,
     }
 
     impl<'a> Column<'a> {
-        fn new(texts: &'a [&'a str], has_keys: bool, is_doubled: bool) -> Self {
-            let key = |text: &&str| {
-                if is_doubled && text.contains('"') {
-                    (text.replace('"', "\"\""), true)
-                } else {
-                    ((*text).to_owned(), false)
-                }
+        fn new(texts: &'a [&'a str], carrier: Carrier, all: &ArrayRef) -> Self {
+            let key = |text: &&str| match carrier {
+                Carrier::DoubledKeys if text.contains('"') => Some((text.replace('"', "\"\""), true)),
+                Carrier::Keys | Carrier::DoubledKeys => Some(((*text).to_owned(), false)),
+                Carrier::Cells | Carrier::Dictionary => None,
             };
+            let code = |text: &&str| {
+                let code = TEXTS.iter().position(|known| known == text).unwrap();
+                (!text.is_empty()).then_some(code as i32)
+            };
+            let dictionary = (carrier == Carrier::Dictionary)
+                .then(|| TextArray::new(texts.iter().map(code).collect(), Arc::clone(all)));
             Column {
                 texts,
-                keys: texts.iter().filter(|_| has_keys).map(key).collect(),
+                keys: texts.iter().filter_map(key).collect(),
+                dictionary,
             }
         }
     }
@@ -465,6 +483,10 @@ mod tests {
                 f(row, key.as_bytes(), *is_doubled);
             }
             self.keys.len() == self.texts.len()
+        }
+
+        fn dictionary(&self, _: usize) -> Option<&TextArray> {
+            self.dictionary.as_ref()
         }
 
         fn lines_before(&self, _: usize) -> Option<u64> {
@@ -566,9 +588,14 @@ mod tests {
         fn what_is_remembered_is_what_would_be_read(
             bills in prop::collection::vec(
                 (
-                    // How tags are written, whether the carrier has keys, and whether it doubles quotes.
+                    // How tags are written.
                     prop::sample::select(vec![(false, ""), (true, ""), (false, ":")]),
-                    any::<(bool, bool)>(),
+                    prop::sample::select(vec![
+                        Carrier::Cells,
+                        Carrier::Keys,
+                        Carrier::DoubledKeys,
+                        Carrier::Dictionary,
+                    ]),
                     prop::collection::vec((prop::sample::select(TEXTS.to_vec()), 0..8_usize), 0..160),
                     prop::collection::vec(1..100_usize, 1..10),
                 ),
@@ -578,9 +605,11 @@ mod tests {
             wanted in prop::sample::select(vec![WantedTags::Numbers, WantedTags::Sets]),
         ) {
             let plan = plan();
+            let all: ArrayRef = Arc::new(StringArray::from(TEXTS.to_vec()));
             let memory = RefCell::new(SetMemory::with_limit(max_bytes));
             let mut numbered: Vec<(Arc<()>, BTreeMap<u32, Tags>)> = Vec::new();
-            for ((ids, pairs), (has_keys, is_doubled), rows, lens) in bills {
+            for ((ids, pairs), carrier, rows, lens) in bills {
+                let known = KnownSets::default();
                 let tag_plan = TagPlan { wanted, column: Some(4), columns: Vec::new(), ids, pairs: pairs.to_owned() };
                 let mut rest = rows.as_slice();
                 for len in lens.iter().cycle() {
@@ -590,20 +619,25 @@ mod tests {
                     let (chunk, after) = rest.split_at(rest.len().min(*len));
                     rest = after;
                     let texts: Vec<&str> = chunk.iter().map(|(text, _)| *text).collect();
-                    let cells = Column::new(&texts, has_keys, is_doubled);
+                    let cells = Column::new(&texts, carrier, &all);
                     let mut judged = Judged::new(texts.len());
                     for (row, (_, luck)) in chunk.iter().enumerate() {
-                        if *luck == 0 {
+                        // A row that is left out keeps a dictionary from being used.
+                        if *luck == 0 && carrier != Carrier::Dictionary {
                             judged.leave_out(row, LeftOut::Other);
                         }
                     }
-                    let read = |before: Before<'_>| {
+                    let read = |cells: &Column<'_>, before: Before<'_>| {
                         let mut counts = RowCounts::default();
-                        let sets = tag_sets(&cells, &plan, &tag_plan, before, &judged, &mut counts).unwrap();
+                        let sets = tag_sets(cells, &plan, &tag_plan, before, &judged, &mut counts).unwrap();
                         (sets, counts.tags_unreadable)
                     };
-                    let (afresh, n_unreadable) = read(Before::default());
-                    let (remembered, n_also) = read(Before { texts: Some(&memory), dictionary: None });
+                    let (afresh, n_unreadable) = read(&Column::new(&texts, Carrier::Cells, &all), Before::default());
+                    let before = Before {
+                        texts: Some(&memory),
+                        dictionary: Some(&known),
+                    };
+                    let (remembered, n_also) = read(&cells, before);
                     prop_assert_eq!(n_also, n_unreadable);
                     prop_assert_eq!(rows_of(&remembered), rows_of(&afresh));
                     prop_assert!(numbers_of(&afresh).is_none());
