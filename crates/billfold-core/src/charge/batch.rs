@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, MapArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array, DictionaryArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
@@ -17,9 +17,8 @@ use arrow::datatypes::{
 };
 use rayon::iter::Either;
 
-use crate::charge::builder::same_array;
 use crate::charge::schema::{BILLING_CURRENCY, CHARGE_PERIOD_END, TAGS};
-use crate::charge::tag_sets::{BatchTags, NumberedSets, SetIds};
+use crate::charge::tag_sets::{BatchTags, NumberedSets};
 use crate::error::{Error, Result};
 use crate::money::{Amount, ExactSum};
 
@@ -35,16 +34,8 @@ pub struct ChargeBatch {
     n_text: usize,
     has_tags: bool,
     has_end: bool,
-    beside: Beside,
-}
-
-/// What a batch knows of the sets in its column of tags.
-#[derive(Debug, Clone)]
-enum Beside {
-    /// They are in the column; their numbers, where they have some that outlive the batch.
-    Column(Option<SetIds>),
-    /// The column has the numbers of these.
-    Numbered(Arc<NumberedSets>),
+    /// The sets of which the column of tags has the numbers; None where it has the sets.
+    numbered: Option<Arc<NumberedSets>>,
 }
 
 /// Why a row of a file is no charge.
@@ -240,20 +231,12 @@ impl ChargeBatch {
             fields.push(Field::new(name, text_type(), true));
             columns.push(Arc::new(array));
         }
-        let mut beside = Beside::Column(None);
+        let mut numbered = None;
         if let Some(tags) = parts.tags {
             let column: ArrayRef = match tags {
-                BatchTags::Sets { column, ids } => {
-                    if (ids.as_ref()).is_some_and(|ids| ids.of_sets().len() != column.values().len()) {
-                        return Err(Error::bug(
-                            "a batch does not have as many sets of tags as numbers for them",
-                        ));
-                    }
-                    beside = Beside::Column(ids);
-                    Arc::new(column)
-                }
+                BatchTags::Sets(column) => Arc::new(column),
                 BatchTags::Numbers { numbers, sets } => {
-                    beside = Beside::Numbered(sets);
+                    numbered = Some(sets);
                     Arc::new(numbers)
                 }
             };
@@ -270,7 +253,7 @@ impl ChargeBatch {
             n_text,
             has_tags,
             has_end,
-            beside,
+            numbered,
         })
     }
 
@@ -278,7 +261,7 @@ impl ChargeBatch {
     fn with_rows(&self, rows: RecordBatch) -> Self {
         ChargeBatch {
             rows,
-            beside: self.beside.clone(),
+            numbered: self.numbered.clone(),
             ..*self
         }
     }
@@ -317,16 +300,7 @@ impl ChargeBatch {
     pub fn filter(&self, keep: &arrow::array::BooleanArray) -> Result<Self> {
         let rows = arrow::compute::filter_record_batch(&self.rows, keep)
             .map_err(|e| Error::bug(format!("a batch could not be filtered: {e}")))?;
-        let mut kept = self.with_rows(rows);
-        // Dictionaries stay as they are, except where no row is left.
-        if let (Some(TagColumn { sets: before, .. }), Some(TagColumn { sets: after, .. })) =
-            (self.tags(), kept.tags())
-            && let (Sets::Column { shared: before, .. }, Sets::Column { shared: after, .. }) = (before, after)
-            && !same_array(before, after)
-        {
-            kept.beside = Beside::Column(None);
-        }
-        Ok(kept)
+        Ok(self.with_rows(rows))
     }
 
     /// The same charges with another measure `i` of the hint.
@@ -372,7 +346,7 @@ impl ChargeBatch {
             .map_err(|e| Error::bug(format!("a batch with other tags: {e}")))?;
         Ok(ChargeBatch {
             rows,
-            beside: Beside::Column(None),
+            numbered: None,
             ..*self
         })
     }
@@ -464,21 +438,17 @@ impl ChargeBatch {
     /// Per charge, its set of tags; None when they were not asked for.
     pub fn tags(&self) -> Option<TagColumn<'_>> {
         let column = self.has_tags.then(|| self.rows.column(3 + self.n_text))?;
-        Some(match &self.beside {
-            Beside::Column(ids) => {
+        Some(match &self.numbered {
+            None => {
                 let column = column.as_dictionary::<Int32Type>();
                 TagColumn {
                     codes: column.keys().values(),
-                    sets: Sets::Column {
-                        maps: column.values().as_map(),
-                        shared: column.values(),
-                        ids: ids.as_ref(),
-                    },
+                    sets: TagSets::Array(column.values()),
                 }
             }
-            Beside::Numbered(sets) => TagColumn {
+            Some(sets) => TagColumn {
                 codes: column.as_primitive::<Int32Type>().values(),
-                sets: Sets::Numbered(sets),
+                sets: TagSets::Numbered(sets),
             },
         })
     }
@@ -541,29 +511,16 @@ impl MeasureColumn<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct TagColumn<'a> {
     codes: &'a [i32],
-    sets: Sets<'a>,
+    sets: TagSets<'a>,
 }
 
+/// The sets that codes of tags stand for. In batches that share them, a code is the same set.
 #[derive(Debug, Clone, Copy)]
-enum Sets<'a> {
-    Column {
-        maps: &'a MapArray,
-        /// The same, as batches share them.
-        shared: &'a ArrayRef,
-        ids: Option<&'a SetIds>,
-    },
-    Numbered(&'a NumberedSets),
-}
-
-/// In what other batches a set of tags has the same code, or the same number.
-#[derive(Debug, Clone, Copy)]
-pub enum SameSets<'a> {
-    /// In those that share this array of sets, the code.
+pub enum TagSets<'a> {
+    /// An array of maps.
     Array(&'a ArrayRef),
-    /// In those of its lineage, the number.
-    Ids(&'a SetIds),
-    /// In those of its lineage, the code, which is the number.
-    Numbers(&'a NumberedSets),
+    /// All of a lineage.
+    Numbered(&'a NumberedSets),
 }
 
 impl<'a> TagColumn<'a> {
@@ -572,27 +529,24 @@ impl<'a> TagColumn<'a> {
         self.codes
     }
 
-    /// Where else the same sets are.
-    pub fn same_sets(&self) -> SameSets<'a> {
-        match self.sets {
-            Sets::Column { ids: Some(ids), .. } => SameSets::Ids(ids),
-            Sets::Column { shared, .. } => SameSets::Array(shared),
-            Sets::Numbered(sets) => SameSets::Numbers(sets),
-        }
+    /// What the codes stand for.
+    pub fn sets(&self) -> TagSets<'a> {
+        self.sets
     }
 
     /// Distinct sets. Of some there may be no row.
     pub fn n_sets(&self) -> usize {
         match self.sets {
-            Sets::Column { maps, .. } => maps.len(),
-            Sets::Numbered(sets) => sets.len(),
+            TagSets::Array(maps) => maps.len(),
+            TagSets::Numbered(sets) => sets.len(),
         }
     }
 
     /// The tags of one set: key, and value where it has one.
     pub fn set(&self, set: usize) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
         match self.sets {
-            Sets::Column { maps, .. } => {
+            TagSets::Array(maps) => {
+                let maps = maps.as_map();
                 let keys: &'a StringArray = maps.keys().as_string();
                 let values: &'a StringArray = maps.values().as_string();
                 let offsets = maps.value_offsets();
@@ -600,7 +554,7 @@ impl<'a> TagColumn<'a> {
                     .map(move |i| (keys.value(i), values.is_valid(i).then(|| values.value(i))));
                 Either::Left(tags)
             }
-            Sets::Numbered(sets) => Either::Right(sets.tags_of(set)),
+            TagSets::Numbered(sets) => Either::Right(sets.tags_of(set)),
         }
     }
 }

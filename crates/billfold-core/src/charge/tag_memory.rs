@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use super::hint::WantedTags;
 use super::intern::same_text;
 use super::slots::Slots;
-use super::tag_sets::{BatchTags, NumberedSets, SetIds, TagSink, Tags};
+use super::tag_sets::{BatchTags, NumberedSets, TagSink, Tags};
 use crate::error::{Error, Result};
 
 /// Bytes past which a memory forgets what it holds, between two batches.
@@ -291,13 +291,7 @@ impl RememberedSets<'_> {
             let (mut tags, mut offsets) = (Tags::default(), Vec::with_capacity(1 + ids.len()));
             offsets.push(0);
             tags.extend(&sets, &ids, &mut offsets);
-            BatchTags::Sets {
-                column: tags.finish(codes, offsets)?,
-                ids: Some(SetIds {
-                    lineage: Arc::clone(sets.lineage()),
-                    ids: ids.into(),
-                }),
-            }
+            BatchTags::Sets(tags.finish(codes, offsets)?)
         } else {
             // A few new ones cost little, however few others there are.
             if n_new * 8 > numbers.len() {
@@ -344,7 +338,7 @@ mod tests {
             assert_eq!(is_unreadable, text.ends_with('!'));
         }
         let keys_of: Vec<Vec<String>> = match &tags {
-            BatchTags::Sets { column, .. } => {
+            BatchTags::Sets(column) => {
                 let maps = column.values().as_map();
                 let keys_of = |code: &i32| {
                     let keys = maps.value(*code as usize);
@@ -371,9 +365,9 @@ mod tests {
         Some(tags)
     }
 
-    fn ids(tags: Option<BatchTags>) -> SetIds {
+    fn numbers(tags: Option<BatchTags>) -> (Vec<i32>, Arc<NumberedSets>) {
         match tags {
-            Some(BatchTags::Sets { ids: Some(ids), .. }) => ids,
+            Some(BatchTags::Numbers { numbers, sets }) => (numbers.values().to_vec(), sets),
             other => panic!("no numbers: {other:?}"),
         }
     }
@@ -386,31 +380,6 @@ mod tests {
     fn a_text_is_read_once_and_its_set_keeps_its_number() {
         let mut memory = TagMemory::default();
         let mut n_read = 0;
-        let batches = [
-            vec!["a", "", "b!", "a"],
-            vec!["b!", "c", "b!"],
-            vec![""],
-            vec!["c", "a"],
-        ];
-        let mut ids = batches.iter().map(|batch| {
-            let texts: Vec<String> = batch.iter().map(|text| (*text).to_owned()).collect();
-            ids(read(&mut memory, &texts, WantedTags::Sets, &mut n_read))
-        });
-        let first = ids.next().unwrap();
-        assert_eq!(first.of_sets(), [0, 1, 2]);
-        let later: Vec<SetIds> = ids.collect();
-        let expected: [&[u32]; 3] = [&[0, 2, 3], &[0], &[0, 3, 1]];
-        for (ids, expected) in later.iter().zip(expected) {
-            assert!(Arc::ptr_eq(ids.lineage(), first.lineage()));
-            assert_eq!(ids.of_sets(), expected);
-        }
-        assert_eq!(n_read, 3);
-    }
-
-    #[test]
-    fn whoever_wants_numbers_gets_those_of_the_lineage() {
-        let mut memory = TagMemory::default();
-        let mut n_read = 0;
         let mut kept = Vec::new();
         for (batch, expected) in [
             (vec!["a", "", "b!", "a"], vec![1, 0, 2, 1]),
@@ -419,11 +388,10 @@ mod tests {
             (vec!["c", "d", "a"], vec![3, 4, 1]),
         ] {
             let texts: Vec<String> = batch.iter().map(|text| (*text).to_owned()).collect();
-            let tags = read(&mut memory, &texts, WantedTags::Numbers, &mut n_read);
-            let Some(BatchTags::Numbers { numbers, sets }) = tags else {
-                panic!("no numbers")
-            };
-            assert_eq!(numbers.values(), &expected[..]);
+            let (found, sets) = numbers(read(&mut memory, &texts, WantedTags::Numbers, &mut n_read));
+            assert_eq!(found, expected);
+            // Who wants the sets gets them, and nothing is read again.
+            assert!(read(&mut memory, &texts, WantedTags::Sets, &mut n_read).is_some());
             // Batches that are kept do not change.
             kept.push((sets.len(), sets));
             let first = kept[0].1.lineage();
@@ -439,15 +407,15 @@ mod tests {
     fn past_its_bound_a_memory_begins_a_lineage() {
         let mut memory = TagMemory::with_limit(100_000);
         let (mut n_read, mut n_lineages) = (0, 0);
-        let mut last: Option<SetIds> = None;
+        let mut last: Option<Arc<()>> = None;
         for batch in 0..200 {
             // Half of each batch stood in the one before it.
             let texts = texts(batch * 20..batch * 20 + 40);
-            let ids = ids(read(&mut memory, &texts, WantedTags::Sets, &mut n_read));
+            let (_, sets) = numbers(read(&mut memory, &texts, WantedTags::Numbers, &mut n_read));
             assert!(memory.size_bytes() <= 2 * 100_000);
-            let goes_on = (last.as_ref()).is_some_and(|last| Arc::ptr_eq(last.lineage(), ids.lineage()));
+            let goes_on = (last.as_ref()).is_some_and(|last| Arc::ptr_eq(last, sets.lineage()));
             n_lineages += usize::from(!goes_on);
-            last = Some(ids);
+            last = Some(Arc::clone(sets.lineage()));
         }
         assert!((3..50).contains(&n_lineages), "{n_lineages} lineages");
         assert!((4000..4800).contains(&n_read), "{n_read} texts read");

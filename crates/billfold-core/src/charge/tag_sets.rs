@@ -266,35 +266,11 @@ impl NumberedSets {
     }
 }
 
-/// Numbers of the sets of a batch: of one lineage, a number is the same set in every batch.
-#[derive(Debug, Clone)]
-pub struct SetIds {
-    pub(super) lineage: Arc<()>,
-    pub(super) ids: Arc<[u32]>,
-}
-
-impl SetIds {
-    /// Whose numbers they are; as long as it is kept, no other is at the same place.
-    pub fn lineage(&self) -> &Arc<()> {
-        &self.lineage
-    }
-
-    /// Per set of the batch, its number. Numbers are dense in their lineage.
-    pub fn of_sets(&self) -> &[u32] {
-        &self.ids
-    }
-}
-
 /// The tags of the rows of a batch.
 #[derive(Debug, Clone)]
 pub enum BatchTags {
-    /// Each set of the batch once.
-    Sets {
-        /// Per row a code, and the distinct sets.
-        column: DictionaryArray<Int32Type>,
-        /// The numbers that the sets have beyond this batch, where they are remembered.
-        ids: Option<SetIds>,
-    },
+    /// Per row a code, and the distinct sets of the batch.
+    Sets(DictionaryArray<Int32Type>),
     /// Sets that batches share.
     Numbers {
         /// Per row, the number of its set.
@@ -306,7 +282,7 @@ pub enum BatchTags {
 
 impl From<DictionaryArray<Int32Type>> for BatchTags {
     fn from(column: DictionaryArray<Int32Type>) -> Self {
-        BatchTags::Sets { column, ids: None }
+        BatchTags::Sets(column)
     }
 }
 

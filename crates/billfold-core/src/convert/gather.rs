@@ -182,7 +182,7 @@ impl CellVisitor for Gather<'_> {
                     Some(tags) if tags.column.is_some() || !tags.columns.is_empty() => {
                         let found =
                             tag_sets(cells, plan, tags, Before::default(), &judged, &mut part.counts)?;
-                        let BatchTags::Sets { column, .. } = found else {
+                        let BatchTags::Sets(column) = found else {
                             return Err(Error::bug(
                                 "numbers of sets of tags were given where none are kept",
                             ));

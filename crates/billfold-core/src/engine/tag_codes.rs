@@ -30,7 +30,7 @@ impl TagsOfSets {
     /// Turns to the sets of a batch.
     pub(super) fn turn_to(&mut self, tags: &TagColumn<'_>, names: &mut Names) {
         let TagsOfSets { places, codes, text } = self;
-        if places.forget_others(tags.same_sets()) {
+        if places.forget_others(tags.sets()) {
             codes.clear();
         }
         places.turn_to(tags, |set| push_codes(codes, tags, set, names, text));
@@ -116,7 +116,7 @@ mod tests {
     use arrow::array::BooleanArray;
     use proptest::prelude::*;
 
-    use crate::charge::batch::{BatchParts, SameSets, narrow_cost};
+    use crate::charge::batch::{BatchParts, TagSets, narrow_cost};
     use crate::charge::builder::constant;
     use crate::charge::tag_memory::{BLOCK, Remembered, SetKey, TagMemory};
     use crate::charge::tag_sets::TagBuilder;
@@ -162,7 +162,7 @@ mod tests {
             });
         }
         let other = batch.with_tags(builder.finish().unwrap()).unwrap();
-        assert!(matches!(other.tags().unwrap().same_sets(), SameSets::Array(_)));
+        assert!(matches!(other.tags().unwrap().sets(), TagSets::Array(_)));
         other
     }
 
@@ -203,10 +203,8 @@ mod tests {
                     0 => {
                         let keep: BooleanArray = rows.iter().map(|(_, keep)| Some(*keep)).collect();
                         let kept = batch.filter(&keep).unwrap();
-                        let has_ids = |batch: &ChargeBatch| {
-                            !matches!(batch.tags().unwrap().same_sets(), SameSets::Array(_))
-                        };
-                        prop_assert!(has_ids(&kept) == has_ids(&batch) || kept.is_empty());
+                        let is_numbered = |batch: &ChargeBatch| matches!(batch.tags().unwrap().sets(), TagSets::Numbered(_));
+                        prop_assert_eq!(is_numbered(&kept), is_numbered(&batch));
                         batch = kept;
                     }
                     // Batches with and without numbers may take turns.
