@@ -83,13 +83,17 @@ pub type RejectSink<'a> = Box<dyn FnMut(&Diagnostic) -> std::io::Result<()> + Se
 
 /// Chunks that the memory of a run has room for: those of all workers, with what is made of each, take a small part.
 const CHUNKS_OF_MEMORY: u64 = 64;
+/// Bytes below which a chunk costs more to begin than to read.
+const LEAST_CHUNK: usize = 64 << 10;
 
 impl RunOptions<'_> {
-    /// Bytes of a chunk: smaller ones where the run is to stay within little memory.
+    /// Bytes of a chunk: smaller ones where the run is to stay within little memory, but not without an end.
     fn bytes_of_chunk(&self) -> usize {
         let most = self.memory.as_ref().map(|memory| memory.bytes / CHUNKS_OF_MEMORY);
         let most = most.and_then(|most| usize::try_from(most).ok());
-        most.map_or(self.chunk_bytes, |most| self.chunk_bytes.min(most.max(1)))
+        most.map_or(self.chunk_bytes, |most| {
+            self.chunk_bytes.min(most.max(LEAST_CHUNK))
+        })
     }
 }
 
@@ -709,4 +713,34 @@ fn account(ready: &[Ready], reports: &[BillReport], finished: &Finished) -> Resu
         });
     }
     Ok(receipt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_smaller_within_little_memory_but_not_without_an_end() {
+        let within = |bytes: Option<u64>, chunk_bytes: usize| {
+            let temp = || -> Result<std::fs::File> { Err(Error::bug("nothing is written")) };
+            let memory = bytes.map(|bytes| Memory {
+                bytes,
+                temp: Arc::new(temp),
+            });
+            let options = RunOptions {
+                chunk_bytes,
+                memory,
+                ..RunOptions::default()
+            };
+            options.bytes_of_chunk()
+        };
+        assert_eq!(within(None, 1 << 20), 1 << 20);
+        assert_eq!(within(Some(1 << 30), 1 << 20), 1 << 20);
+        assert_eq!(within(Some(24 << 20), 1 << 20), 24 << 14);
+        for little in [0, 1, 64, 1 << 20] {
+            assert_eq!(within(Some(little), 1 << 20), LEAST_CHUNK);
+            // Who asks for less gets less.
+            assert_eq!(within(Some(little), 96), 96);
+        }
+    }
 }
