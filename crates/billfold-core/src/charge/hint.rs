@@ -101,14 +101,15 @@ impl fmt::Display for Clock {
     }
 }
 
-/// What a question wants of the tags of charges. Who wants more can use what is more.
+/// What a question wants of the tags of charges. Each of these may be given where one before it was wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WantedTags {
     /// They may stay unread.
     No,
-    /// Each set a few times, however often charges have it: batches may have the numbers of sets that they share.
+    /// Each set is looked at a few times, however many charges have it, so that batches may carry numbers of sets that
+    /// they share.
     Numbers,
-    /// Those of each batch: its sets are few, and its own.
+    /// All sets of a batch are looked at, so that it has sets of its own and no others.
     Sets,
 }
 
